@@ -1,0 +1,1 @@
+export type { Kernel, OnProgress, Progress, Unit } from './types.ts';

@@ -1,0 +1,1 @@
+export type { LivepatchPlan, Placeholder, PlannedFunction, PlannedObject } from './types.ts';

@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    pool: 'threads',
+    isolate: false,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['packages/**/*.test.ts', 'bench/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'real', include: ['packages/**/*.real.ts'], fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 },
+      },
+      {
+        extends: true,
+        test: { name: 'boot', include: ['packages/**/*.boot.ts'], fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 },
+      },
+    ],
+  },
+});
