@@ -1,1 +1,2 @@
-export {};
+export * from './elf/index.ts';
+export * from './error.ts';

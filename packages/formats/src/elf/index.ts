@@ -1,0 +1,3 @@
+export * from './constants.ts';
+export * from './read.ts';
+export * from './write.ts';
