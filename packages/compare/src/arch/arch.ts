@@ -1,0 +1,52 @@
+import type { ElfFile } from '@klpkit/formats';
+
+/** What one machine's code and relocations mean. One file per architecture; everything else is free of machine knowledge. */
+export interface Arch {
+  /** `e_machine` of the ELF header. */
+  readonly machine: number;
+  /** Bytes of the field that a relocation of this type fills; `undefined` for a type that kernel objects do not have. */
+  fieldWidth(type: number): number | undefined;
+  /** The psABI's name: `R_X86_64_PC32`. */
+  relocationName(type: number): string;
+  /** True when the field holds a distance from its own place rather than a value. */
+  isPcRelative(type: number): boolean;
+  /** True for the relocation types that a call or jump has, and no other use of an address. */
+  isBranch(type: number): boolean;
+  /**
+   * Ends of instructions in `code`: for each of `fields` (ascending byte offsets) the offset just behind the instruction that holds it.
+   * A PC-relative operand counts from there, so a trailing immediate shifts the target.
+   */
+  instructionEnds(code: Uint8Array, fields: readonly number[]): number[];
+  /** The instruction that covers `offset`, as text with its start and length, or `undefined` when bytes there do not decode. */
+  instructionAt(code: Uint8Array, offset: number): DecodedInstruction | undefined;
+  /** Every instruction of `code` in order; undecodable bytes come as one `(bad)` each. */
+  instructions(code: Uint8Array): DecodedInstruction[];
+  /**
+   * How objtool rewrites a jump-label site of these bytes, or `undefined` when the bytes are no jump.
+   * Source: tools/objtool/check.c, `handle_jump_alt()`.
+   */
+  jumpLabelNop(jump: Uint8Array): Uint8Array | undefined;
+}
+
+/** One instruction as text; `offset` counts from the start of the code that was given. */
+export interface DecodedInstruction {
+  readonly offset: number;
+  readonly length: number;
+  readonly text: string;
+  /** `call`, `jmp`, `ret` and the like, for readers; never decides anything. */
+  readonly mnemonic: string;
+}
+
+const archs: Arch[] = [];
+
+/** Makes an architecture known; called once by each file of this folder. */
+export function registerArch(arch: Arch): void {
+  archs.push(arch);
+}
+
+/** @throws {RangeError} when the machine is not supported, naming its number */
+export function archOf(elf: Pick<ElfFile, 'machine'>): Arch {
+  const arch = archs.find((candidate) => candidate.machine === elf.machine);
+  if (!arch) throw new RangeError(`elf: machine ${elf.machine} is not supported, x86-64 (62) is`);
+  return arch;
+}

@@ -1,0 +1,128 @@
+import { EM, R_X86_64 } from '@klpkit/formats';
+import iced from 'iced-x86';
+import { type Arch, type DecodedInstruction, registerArch } from './arch.ts';
+
+const { Decoder, DecoderOptions, Formatter, FormatterSyntax, Instruction } = iced;
+
+/** Field widths of the x86-64 psABI, table "Relocation Types". */
+const widths = new Map<number, number>([
+  [R_X86_64.NONE, 0],
+  [R_X86_64[64], 8],
+  [R_X86_64.PC64, 8],
+  [R_X86_64.PC32, 4],
+  [R_X86_64.PLT32, 4],
+  [R_X86_64[32], 4],
+  [R_X86_64['32S'], 4],
+  [R_X86_64.GOTPCREL, 4],
+  [R_X86_64.GOTPCRELX, 4],
+  [R_X86_64.REX_GOTPCRELX, 4],
+  [R_X86_64[16], 2],
+  [R_X86_64.PC16, 2],
+  [R_X86_64[8], 1],
+  [R_X86_64.PC8, 1],
+]);
+
+const pcRelative = new Set<number>([
+  R_X86_64.PC32,
+  R_X86_64.PLT32,
+  R_X86_64.PC64,
+  R_X86_64.PC16,
+  R_X86_64.PC8,
+  R_X86_64.GOTPCREL,
+  R_X86_64.GOTPCRELX,
+  R_X86_64.REX_GOTPCRELX,
+]);
+
+const names = new Map<number, string>(
+  Object.entries(R_X86_64).map(([name, type]) => [type, `R_X86_64_${name}`]),
+);
+
+/** Decodes from the start; `visit` gets start, length and the decoded instruction, and stops the walk with `false`. */
+function walk(
+  code: Uint8Array,
+  visit: (start: number, length: number, instruction: iced.Instruction) => boolean,
+): void {
+  if (code.length === 0) return;
+  const decoder = new Decoder(64, code, DecoderOptions.None);
+  const instruction = new Instruction();
+  try {
+    let at = 0;
+    while (decoder.canDecode) {
+      decoder.decodeOut(instruction);
+      // Invalid bytes: step over one, as a disassembler does.
+      const length = Math.max(1, instruction.length);
+      if (!visit(at, length, instruction)) return;
+      at += length;
+      if (decoder.position !== at) decoder.position = Math.min(at, code.length);
+    }
+  } finally {
+    instruction.free();
+    decoder.free();
+  }
+}
+
+let formatter: iced.Formatter | undefined;
+
+function format(instruction: iced.Instruction): string {
+  if (!formatter) {
+    formatter = new Formatter(FormatterSyntax.Gas);
+    formatter.hexPrefix = '0x';
+    formatter.hexSuffix = '';
+    formatter.uppercaseHex = false;
+    formatter.spaceAfterOperandSeparator = true;
+  }
+  return formatter.format(instruction);
+}
+
+function decoded(start: number, length: number, instruction: iced.Instruction): DecodedInstruction {
+  const text = format(instruction);
+  return { offset: start, length, text, mnemonic: text.split(/[\s,]/, 1)[0] };
+}
+
+/** x86-64, decoded by iced-x86. */
+export const x86_64: Arch = {
+  machine: EM.X86_64,
+  fieldWidth: (type) => widths.get(type),
+  relocationName: (type) => names.get(type) ?? `type ${type}`,
+  isPcRelative: (type) => pcRelative.has(type),
+  isBranch: (type) => type === R_X86_64.PLT32,
+  instructionEnds(code, fields) {
+    const ends: number[] = [];
+    let next = 0;
+    walk(code, (start, length) => {
+      while (next < fields.length && fields[next] < start + length) {
+        ends.push(start + length);
+        next++;
+      }
+      return next < fields.length;
+    });
+    while (ends.length < fields.length) ends.push(code.length);
+    return ends;
+  },
+  instructionAt(code, offset) {
+    let found: DecodedInstruction | undefined;
+    walk(code, (start, length, instruction) => {
+      if (offset < start + length) {
+        found = decoded(start, length, instruction);
+        return false;
+      }
+      return true;
+    });
+    return found;
+  },
+  instructions(code) {
+    const all: DecodedInstruction[] = [];
+    walk(code, (start, length, instruction) => {
+      all.push(decoded(start, length, instruction));
+      return true;
+    });
+    return all;
+  },
+  jumpLabelNop(jump) {
+    if (jump[0] === 0xeb && jump.length >= 2) return Uint8Array.of(0x66, 0x90);
+    if (jump[0] === 0xe9 && jump.length >= 5) return Uint8Array.of(0x0f, 0x1f, 0x44, 0x00, 0x00);
+    return undefined;
+  },
+};
+
+registerArch(x86_64);
