@@ -1,1 +1,24 @@
-export {};
+/** The machine under klpkit: programs, files, locks, interruption. Imports no other package of klpkit. */
+export {
+  cacheRoot,
+  contentKey,
+  freeBytes,
+  makeFolderAtomic,
+  sha256File,
+  sha256Hex,
+  temporaryName,
+  writeFileAtomic,
+} from './files.ts';
+export { atInterrupt, removeAtInterrupt } from './interrupt.ts';
+export { type LockOptions, withLock } from './lock.ts';
+export { aptInstall, debianPackageOf } from './packages.ts';
+export { mapParallel } from './parallel.ts';
+export {
+  CommandFailed,
+  CommandNotFound,
+  type PipeOptions,
+  type RunOptions,
+  type RunResult,
+  run,
+  runPipe,
+} from './run.ts';
