@@ -1,10 +1,22 @@
 export { type Arch, archOf, type DecodedInstruction } from './arch/arch.ts';
+export { compareObjects } from './changes/compare.ts';
+export { coldParentName, isFreshPiece, isNumbered, stemOf } from './changes/names.ts';
+export { describe } from './changes/same.ts';
+export type {
+  Comparison,
+  Correlation,
+  DataChange,
+  Difference,
+  FunctionChange,
+  PairedBy,
+} from './changes/types.ts';
 export {
   modelOf,
   type ObjectModel,
   type Piece,
   type Reference,
   readObjectModel,
+  slice,
   type Target,
 } from './model/model.ts';
 export {
@@ -14,3 +26,4 @@ export {
   tableShape,
   tableStructs,
 } from './model/sections.ts';
+export { type Fragment, readTables, replacementOf, type TableEntry, type Tables } from './model/tables.ts';

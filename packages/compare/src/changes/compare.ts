@@ -1,0 +1,38 @@
+import type { ObjectModel } from '../model/model.ts';
+import { readTables } from '../model/tables.ts';
+import { correlate } from './correlate.ts';
+import { compareData } from './data.ts';
+import { compareFunctions, functionFindings } from './functions.ts';
+import { isFreshPiece } from './names.ts';
+import type { Sides } from './same.ts';
+import type { Comparison } from './types.ts';
+
+/**
+ * Compares two objects of one unit, compiled before and after a fix with the same compiler and flags.
+ *
+ * @param sizes sizes of table structures from the kernel's BTF
+ */
+export function compareObjects(
+  before: ObjectModel,
+  after: ObjectModel,
+  sizes?: ReadonlyMap<string, number>,
+): Comparison {
+  const { correlation, findings } = correlate(before, after);
+  const sides: Sides = {
+    before,
+    after,
+    beforeTables: readTables(before, sizes),
+    afterTables: readTables(after, sizes),
+    correlation,
+    open: new Set(),
+  };
+  const functions = compareFunctions(sides);
+  const data = compareData(sides);
+  return {
+    ...sides,
+    functions,
+    data: data.changes,
+    findings: [...findings, ...data.findings, ...functionFindings(functions)],
+    isFresh: isFreshPiece,
+  };
+}

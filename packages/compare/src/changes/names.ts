@@ -1,0 +1,54 @@
+import type { Piece } from '../model/model.ts';
+
+/**
+ * The part of a name that the compiler's counters do not touch: `foo.isra.3` → `foo.isra`, `x.12` → `x`,
+ * `__UNIQUE_ID_ddebug416` → `__UNIQUE_ID_ddebug`.
+ */
+export function stemOf(name: string): string {
+  const plain = name.startsWith('__UNIQUE_ID_') ? name.replace(/\d+(?=\.|$)/g, '') : name;
+  return plain.replace(/\.\d+(?=\.|$)/g, '').replace(/\.llvm\.\d+$/, '');
+}
+
+/** True for a name that carries a number of the compiler's: a static local variable, a clone. */
+export function isNumbered(name: string): boolean {
+  return stemOf(name) !== name;
+}
+
+/**
+ * Static locals that macros make, one per use. Each use may have its own: nothing breaks when a livepatch starts with fresh ones,
+ * except that a message which is printed once may come once more.
+ * Sources: include/linux/{once_lite,printk,ratelimit,dynamic_debug,netlink,lockdep}.h; gcc names switch tables `CSWTCH`.
+ */
+const freshStems = new Set([
+  '__key',
+  '__warned',
+  '__already_done',
+  '__func__',
+  '__FUNCTION__',
+  '__PRETTY_FUNCTION__',
+  '_rs',
+  'CSWTCH',
+  '_entry',
+  '_entry_ptr',
+  'descriptor',
+  '__msg',
+  '_fmt',
+  '__print_once',
+  '__UNIQUE_ID_ddebug',
+  '__compound_literal',
+]);
+
+/** See `Comparison.isFresh`. */
+export function isFreshPiece(piece: Piece): boolean {
+  if (piece.kind !== 'object') return false;
+  if (piece.section.name === '.data..once' || piece.section.name === '.data.once') return true;
+  if (piece.section.name === '__dyndbg') return true;
+  if (/^\.L|\.\.L__unnamed/.test(piece.name)) return true;
+  return isNumbered(piece.name) && freshStems.has(stemOf(piece.name));
+}
+
+/** `f` of `f.cold` and `f.cold.3`, or `undefined` when the name is not that of a cold part. */
+export function coldParentName(name: string): string | undefined {
+  const match = /^(.*)\.cold(\.\d+)?$/.exec(name);
+  return match?.[1];
+}

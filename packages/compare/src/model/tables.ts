@@ -1,0 +1,140 @@
+import { FormatError, type Section } from '@klpkit/formats';
+import { type ObjectModel, type Piece, type Reference, slice } from './model.ts';
+import { tableShape } from './sections.ts';
+
+/** One entry of a section such as `__bug_table`: it describes a place in a function. */
+export interface TableEntry {
+  readonly section: Section;
+  readonly index: number;
+  /** Bytes from the start of the section. */
+  readonly start: number;
+  /** Bytes; the last entry of a table may lack its padding. */
+  readonly size: number;
+  /** The function that the entry's first reference leads to; `undefined` for a place that no function covers. */
+  readonly owner: Piece | undefined;
+  readonly references: readonly Reference[];
+}
+
+/** A stretch of `.altinstr_replacement`, `.altinstr_aux` or `.fixup` that belongs to one user. */
+export interface Fragment {
+  readonly section: Section;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The tables of an object by the function they describe. */
+export interface Tables {
+  readonly entries: readonly TableEntry[];
+  of(piece: Piece): readonly TableEntry[];
+  /** Entries whose place no function covers. */
+  readonly homeless: readonly TableEntry[];
+  /** The fragment that starts at `offset`, for a section of kind `fragments`. */
+  fragmentAt(section: Section, offset: number): Fragment;
+}
+
+/**
+ * Cuts the table sections of an object into entries and finds each one's function.
+ *
+ * @param sizes structure sizes from the kernel's BTF (see `tableStructs`); x86-64 sizes of 6.12 where it has none
+ * @throws {FormatError} when a section is no whole number of entries, with all three numbers
+ */
+export function readTables(model: ObjectModel, sizes?: ReadonlyMap<string, number>): Tables {
+  const entries: TableEntry[] = [];
+  const byOwner = new Map<number, TableEntry[]>();
+  const homeless: TableEntry[] = [];
+  for (const section of model.elf.sections) {
+    if (model.kindOf(section) !== 'table') continue;
+    const shape = tableShape(section.name, sizes);
+    if (!shape) continue;
+    const references = model.references(section);
+    const rest = section.size % shape.entrySize;
+    // The last .parainstructions entry lacks its padding of 4 bytes.
+    if (rest !== 0 && section.name !== '.parainstructions')
+      throw new FormatError(
+        `elf: section ${section.index} (${section.name}) has ${section.size} bytes, no multiple of the entry size ${shape.entrySize}; ${references.length} relocations`,
+      );
+    for (let start = 0, index = 0; start < section.size; start += shape.entrySize, index++) {
+      const size = Math.min(shape.entrySize, section.size - start);
+      const own = slice(references, start, start + size);
+      const entry: TableEntry = { section, index, start, size, owner: ownerOf(model, own), references: own };
+      entries.push(entry);
+      if (!entry.owner) homeless.push(entry);
+      else {
+        const list = byOwner.get(entry.owner.id);
+        if (list) list.push(entry);
+        else byOwner.set(entry.owner.id, [entry]);
+      }
+    }
+  }
+  let cuts: Map<number, number[]> | undefined;
+  return {
+    entries,
+    homeless,
+    of: (piece) => byOwner.get(piece.id) ?? [],
+    fragmentAt(section, offset) {
+      cuts ??= fragmentCuts(model, entries);
+      const points = cuts.get(section.index) ?? [];
+      const end = points.find((point) => point > offset) ?? section.size;
+      return { section, start: offset, end };
+    },
+  };
+}
+
+function ownerOf(model: ObjectModel, references: readonly Reference[]): Piece | undefined {
+  const target = references[0]?.target;
+  if (!target) return undefined;
+  if (target.kind === 'piece') return target.piece.kind === 'function' ? target.piece : undefined;
+  if (target.kind !== 'place') return undefined;
+  if (model.kindOf(target.section) === 'fragments') return undefined;
+  // The padding before a function (-fpatchable-function-entry=16,16) belongs to the function behind it.
+  return model
+    .piecesIn(target.section)
+    .find(
+      (piece) =>
+        piece.kind === 'function' && piece.start >= target.offset && piece.start - target.offset <= 64,
+    );
+}
+
+/** Every offset of a fragment section that something refers to: a fragment ends where the next begins. */
+function fragmentCuts(model: ObjectModel, entries: readonly TableEntry[]): Map<number, number[]> {
+  const points = new Map<number, Set<number>>();
+  const add = (section: Section, offset: number) => {
+    const known = points.get(section.index);
+    if (known) known.add(offset);
+    else points.set(section.index, new Set([offset]));
+  };
+  for (const section of model.elf.sections) {
+    const kind = model.kindOf(section);
+    // A table's own references into fragment code (an alternative within a slow path) cut nothing.
+    if (kind !== 'text' && kind !== 'init') continue;
+    for (const { target } of model.references(section))
+      if (target.kind === 'place' && model.kindOf(target.section) === 'fragments')
+        add(target.section, target.offset);
+  }
+  for (const entry of entries) {
+    if (entry.section.name !== '.altinstructions') continue;
+    const replacement = replacementOf(model, entry);
+    if (replacement) {
+      add(replacement.section, replacement.start);
+      add(replacement.section, replacement.end);
+    }
+  }
+  const cuts = new Map<number, number[]>();
+  for (const [index, set] of points)
+    cuts.set(
+      index,
+      [...set].sort((a, b) => a - b),
+    );
+  return cuts;
+}
+
+/**
+ * The replacement code of an `.altinstructions` entry. Its length is the last byte of `struct alt_instr` (`replacementlen`,
+ * arch/x86/include/asm/alternative.h); zero is legal.
+ */
+export function replacementOf(model: ObjectModel, entry: TableEntry): Fragment | undefined {
+  const target = entry.references[1]?.target;
+  if (target?.kind !== 'place' || model.kindOf(target.section) !== 'fragments') return undefined;
+  const length = model.bytes(entry.section)[entry.start + entry.size - 1];
+  return { section: target.section, start: target.offset, end: target.offset + length };
+}
