@@ -1,1 +1,6 @@
+/** Kernels to patch: where they come from, and what they hold. */
+export * from './add.ts';
+export { cleanEnvironment } from './build-folder.ts';
+export { type KernelConfig, parseConfig } from './config.ts';
+export { findKernel, listKernels, openKernel, removeKernel } from './store.ts';
 export type { Kernel, OnProgress, Progress, Unit } from './types.ts';

@@ -25,8 +25,20 @@ export interface Kernel {
   readonly headersDir: string;
   /** The compiler of the kernel's own makefiles: `x86_64-linux-gnu-gcc-12`. */
   readonly compiler: string;
-  /** First line of the shipped image's `linux_banner`'s compiler clause: `gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0`. */
+  /** What the kernel's own configuration says of its compiler: `x86_64-linux-gnu-gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0`; `linux_banner` says the same. */
   readonly compilerVersion: string;
+  /** Symbol versions of the whole kernel, one export a line; modpost's `-i`. */
+  readonly moduleSymvers: string;
+  /** The linker script of the last link of a module (`ld -T`). */
+  readonly moduleLds: string;
+  /** The objtool program, runnable as it is. */
+  readonly objtool: string;
+  /** The modpost program, runnable as it is. */
+  readonly modpost: string;
+  /** `scripts/module-common.c`, which 6.12 and later compile and link into every module; absent in older kernels. */
+  readonly moduleCommon?: string;
+  /** Version of the distribution's source package that image and source are made from: `6.12.117-1~deb12u1`. Absent for build trees. */
+  readonly sourceVersion?: string;
 }
 
 /** One C translation unit that this configuration builds. */
