@@ -1,0 +1,2 @@
+export { readKallsyms } from './read.ts';
+export { dumpKallsyms, type KernelSymbols, loadKallsyms } from './symbols.ts';
