@@ -1,0 +1,251 @@
+import {
+  type Comparison,
+  coldParentName,
+  type Fragment,
+  type FunctionChange,
+  isRuntimeConstantTable,
+  type Piece,
+  type Reference,
+  replacementOf,
+  type TableEntry,
+} from '@klpkit/compare';
+import type { Finding } from '@klpkit/findings';
+
+/** Everything of an after object that goes into a livepatch. */
+export interface Closure {
+  /** Changed functions that the livepatch lists, in order of the object. */
+  readonly changed: readonly FunctionChange[];
+  /** Included functions and variables, in order of the object. */
+  readonly pieces: readonly Piece[];
+  readonly has: (piece: Piece) => boolean;
+  /** Entries of tables that describe included functions, in order of the object. */
+  readonly entries: readonly TableEntry[];
+  /** Stretches of fragment sections that included code uses, in order of the object. */
+  readonly fragments: readonly Fragment[];
+  readonly findings: readonly Finding[];
+}
+
+/** Tables whose entries do not travel: ftrace finds functions by `__mcount_loc`, and the padding is in the code itself. */
+const leftBehind = new Set(['__patchable_function_entries']);
+
+/** Where a reference of included code goes: to a copy in the livepatch or to the original in the running kernel. */
+export function goesToCopy(
+  comparison: Comparison,
+  closure: Pick<Closure, 'has'>,
+  code: Uint8Array | undefined,
+  reference: Reference,
+  start: number,
+): boolean {
+  const { target } = reference;
+  if (target.kind !== 'piece') return true;
+  if (!closure.has(target.piece)) return false;
+  if (target.piece.kind !== 'function') return true;
+  // A pointer to a changed function must outlive the livepatch, so it is the original's; ftrace leads calls through it here.
+  if (!comparison.correlation.beforeOf(target.piece)) return true;
+  if (target.offset !== 0) return true;
+  return code !== undefined && isBranchOperand(code, reference.offset - start);
+}
+
+/** True when the 4-byte field at `at` is the operand of a direct call or jump: e8, e9 or 0f 80–8f before it. */
+function isBranchOperand(code: Uint8Array, at: number): boolean {
+  const last = code[at - 1];
+  return last === 0xe8 || last === 0xe9 || (code[at - 2] === 0x0f && (last & 0xf0) === 0x80);
+}
+
+/** Finds what a unit's changed functions need, and what keeps them from being extracted. */
+export function closeOver(unit: string, comparison: Comparison): Closure {
+  const { after, afterTables, correlation } = comparison;
+  const findings: Finding[] = [];
+  const byAfter = new Map<number, FunctionChange>();
+  for (const change of comparison.functions) if (change.after) byAfter.set(change.after.id, change);
+
+  const included = new Set<Piece>();
+  const fragments = new Map<string, Fragment>();
+  const entries: TableEntry[] = [];
+  const queue: Piece[] = [];
+  const include = (piece: Piece) => {
+    if (included.has(piece)) return;
+    included.add(piece);
+    queue.push(piece);
+  };
+
+  const changed = comparison.functions.filter(
+    (change) => change.status === 'changed' && coldParentName(change.name) === undefined,
+  );
+  for (const change of changed)
+    if (change.after && allowed(unit, comparison, change, findings)) include(change.after);
+
+  const visit = (references: readonly Reference[], from: Piece) => {
+    for (const { target } of references) {
+      if (target.kind === 'place') {
+        if (after.kindOf(target.section) !== 'fragments') continue;
+        const fragment = afterTables.fragmentAt(target.section, target.offset);
+        if (target.section.name === '.altinstr_replacement') continue;
+        const key = `${fragment.section.index}:${fragment.start}`;
+        if (fragments.has(key)) continue;
+        fragments.set(key, fragment);
+        visit(referencesIn(comparison, fragment), from);
+        continue;
+      }
+      if (target.kind !== 'piece' || included.has(target.piece)) continue;
+      const { piece } = target;
+      if (piece.kind === 'function') {
+        const change = byAfter.get(piece.id);
+        // A cold part and its parent jump into each other; a place inside a function moves with the function.
+        const jumpsInside = coldParentName(piece.name) !== undefined || target.offset !== 0;
+        if (
+          change?.status === 'new' ||
+          (change?.status === 'changed' && !isListed(change)) ||
+          (jumpsInside && change)
+        )
+          include(piece);
+        continue;
+      }
+      if (comparison.isFresh(piece) || !correlation.beforeOf(piece)) {
+        if (newVariable(unit, comparison, piece, from, findings)) include(piece);
+      }
+    }
+  };
+  for (let piece = queue.shift(); piece; piece = queue.shift()) {
+    visit(after.referencesOf(piece), piece);
+    if (piece.kind !== 'function') continue;
+    for (const entry of afterTables.of(piece)) {
+      if (leftBehind.has(entry.section.name)) continue;
+      if (isRuntimeConstantTable(entry.section.name)) {
+        findings.push({
+          id: 'runtime-constant',
+          severity: 'error',
+          what: `${piece.name} holds the boot-time constant ${entry.section.name.replace(/^runtime_(ptr|shift)_/, '')}`,
+          why: 'the kernel writes such a constant into its own code once while it boots; a copy in a livepatch would keep the placeholder',
+          next: 'move the fix into a caller that does not use the constant, or leave this function out',
+          at: { unit, symbol: piece.name, section: entry.section.name },
+        });
+        continue;
+      }
+      entries.push(entry);
+      visit(entry.references, piece);
+      const replacement = entry.section.name === '.altinstructions' ? replacementOf(after, entry) : undefined;
+      if (!replacement) continue;
+      fragments.set(`${replacement.section.index}:${replacement.start}:${replacement.end}`, replacement);
+      visit(referencesIn(comparison, replacement), piece);
+    }
+  }
+  const order = (
+    a: { section: { index: number }; start: number },
+    b: { section: { index: number }; start: number },
+  ) => a.section.index - b.section.index || a.start - b.start;
+  return {
+    changed: changed.filter((change) => change.after && included.has(change.after)),
+    pieces: [...included].sort(order),
+    has: (piece) => included.has(piece),
+    entries: entries.sort(order),
+    fragments: [...fragments.values()].sort((a, b) => order(a, b) || a.end - b.end),
+    findings,
+  };
+}
+
+function isListed(change: FunctionChange): boolean {
+  return coldParentName(change.name) === undefined;
+}
+
+/** References made by a stretch of a section. */
+export function referencesIn(comparison: Comparison, part: Fragment): readonly Reference[] {
+  return comparison.after
+    .references(part.section)
+    .filter((reference) => reference.offset >= part.start && reference.offset < part.end);
+}
+
+/** Whether a changed function can be replaced at all; otherwise a finding says why not. */
+function allowed(
+  unit: string,
+  { before, after }: Comparison,
+  change: FunctionChange,
+  findings: Finding[],
+): boolean {
+  const b = change.before;
+  const a = change.after;
+  if (!b || !a) return false;
+  const at = { unit, symbol: change.name };
+  if (before.kindOf(b.section) === 'init' || after.kindOf(a.section) === 'init') {
+    findings.push({
+      id: 'KLP407',
+      severity: 'error',
+      what: `${change.name} runs only while the kernel boots or the module loads or unloads (${a.section.name}), and it changes`,
+      why: 'it has run already, and its memory may be gone; a livepatch of it would have no effect',
+      next: 'redo its effect in a callback, or leave this part out of the livepatch',
+      at,
+    });
+    return false;
+  }
+  // The 16 bytes of padding before a function belong to it; any other neighbour means a section that the source chose.
+  const neighbours = after.piecesIn(a.section).filter((piece) => piece.kind === 'function');
+  if (neighbours.length > 1 || !a.section.name.startsWith('.text')) {
+    findings.push({
+      id: 'KLP408',
+      severity: 'error',
+      what: `${change.name} is in ${a.section.name}, together with other functions`,
+      why: 'the source put it there (noinstr, __sched, __lockfunc, __cpuidle, entry code …); such code is not traceable or cannot be cut out safely',
+      next: 'fix its callers instead, or move the change into a function of its own',
+      at: { ...at, section: a.section.name },
+    });
+    return false;
+  }
+  if (!hasFtraceEntry(before.referencesOf(b), b.start)) {
+    findings.push({
+      id: 'KLP130',
+      severity: 'error',
+      what: `${change.name} has no ftrace entry`,
+      why: 'a livepatch takes over a function at its ftrace entry; the kernel refuses a patch that names one without',
+      next: 'patch its callers instead: make the changed part __always_inline in the fix',
+      at,
+    });
+    return false;
+  }
+  return true;
+}
+
+/** x86: the call of `__fentry__` is the first instruction, or the second after ENDBR (arch/x86/kernel/ftrace.c). */
+function hasFtraceEntry(references: readonly Reference[], start: number): boolean {
+  const first = references[0];
+  return first?.target.kind === 'external' && first.target.name === '__fentry__' && first.offset - start <= 5;
+}
+
+/** Whether a variable that the running kernel does not have may come with the livepatch. */
+function newVariable(
+  unit: string,
+  comparison: Comparison,
+  piece: Piece,
+  from: Piece,
+  findings: Finding[],
+): boolean {
+  const kind = comparison.after.kindOf(piece.section);
+  const at = { unit, symbol: piece.name, section: piece.section.name };
+  const refuse = (id: string, what: string, why: string, next: string) => {
+    if (!findings.some((finding) => finding.at?.symbol === piece.name && finding.id === id))
+      findings.push({ id, severity: 'error', what, why, next, at });
+    return false;
+  };
+  if (piece.section.name.startsWith('.data..percpu'))
+    return refuse(
+      'KLP313',
+      `the new per-CPU variable ${piece.name} cannot come with a livepatch`,
+      'per-CPU memory of a module is set up when it loads, in a section of its own that the linker makes',
+      'allocate it in a callback with alloc_percpu()',
+    );
+  if (kind === 'init')
+    return refuse(
+      'KLP314',
+      `${from.name} refers to ${piece.name}, which is initial code or data`,
+      'the kernel frees that memory after boot or after the module was loaded',
+      'copy what is needed into a function of its own',
+    );
+  if (kind === 'registration' && !/^__tracepoints/.test(piece.section.name)) return true;
+  if (kind === 'registration')
+    return refuse(
+      'KLP507',
+      `${from.name} uses the new tracepoint ${piece.name}`,
+      'a tracepoint is registered when the kernel is linked or the module loads',
+      'use trace_printk() or printk in the fix',
+    );
+  return true;
+}
