@@ -3,3 +3,4 @@ export * from './compress/index.ts';
 export * from './elf/index.ts';
 export * from './error.ts';
 export * from './kallsyms/index.ts';
+export * from './module/index.ts';

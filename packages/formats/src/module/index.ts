@@ -1,0 +1,3 @@
+export * from './bytes.ts';
+export * from './exports.ts';
+export { type ModuleInfo, readModuleInfo, readVersions } from './info.ts';
