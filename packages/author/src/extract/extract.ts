@@ -151,20 +151,16 @@ class Emitter {
     const planned: ExtractedFunction[] = [];
     for (const { name, before, after } of this.#closure.changed) {
       if (!before || !after) continue;
-      const location = this.#request.resolver.original(before);
+      const location = this.#request.resolver.position(before);
       const symbol = `__klpkit_new_${this.#request.number}_${planned.length}_${identifier(name)}`;
       if (location.kind === 'klp') {
         planned.push({ oldName: location.name, sympos: location.sympos, newSymbol: symbol, before, after });
         continue;
       }
-      if (location.kind === 'export') {
-        planned.push({ oldName: before.name, sympos: 0, newSymbol: symbol, before, after });
-        continue;
-      }
       this.#note(
         'KLP203',
         'error',
-        `${before.name} cannot be found in the shipped kernel: ${location.kind === 'unresolved' ? location.reason : 'it is part of the livepatch'}`,
+        `${before.name} cannot be found in the shipped kernel: ${location.kind === 'unresolved' ? location.reason : 'it has no position'}`,
         'a livepatch names the function that it replaces; without certainty about which one it is, it would replace another',
         location.kind === 'unresolved' && location.next
           ? location.next

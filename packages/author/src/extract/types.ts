@@ -18,8 +18,10 @@ export type Location =
 
 /** What the extraction asks about the kernel at hand. */
 export interface Resolver {
-  /** A function or variable of the unit's before object, as it is in the shipped kernel. */
+  /** How code of the livepatch reaches a function or variable of the unit's before object. */
   original(piece: Piece): Location;
+  /** Name and position of a function of the before object, as `klp_func` needs them: never `export`. */
+  position(piece: Piece): Location;
   /** A symbol that the unit refers to and another one defines. */
   external(name: string): Location;
   /** Functions that objtool knows by name as never returning (tools/objtool/noreturns.h): their references keep the name. */
