@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MissingTool } from '@klpkit/findings';
 import { aptInstall, CommandNotFound, debianPackageOf, run } from '@klpkit/host';
@@ -63,13 +63,14 @@ export async function requireTools(commands: readonly string[]): Promise<void> {
 export async function copyBuildFolder(headersDir: string, kbuildDir: string, out: string): Promise<void> {
   await mkdir(join(out, 'arch/x86/include'), { recursive: true });
   await mkdir(join(out, 'tools/objtool'), { recursive: true });
-  const copy = (from: string, to: string, isFollowed = false) =>
-    cp(from, join(out, to), { recursive: true, preserveTimestamps: true, dereference: isFollowed });
-  await copy(join(headersDir, 'include'), 'include');
-  await copy(join(headersDir, '.config'), '.config');
-  await copy(join(headersDir, 'Module.symvers'), 'Module.symvers');
-  await copy(join(headersDir, 'arch/x86/include/generated'), 'arch/x86/include/generated');
-  await copy(join(kbuildDir, 'scripts'), 'scripts', true);
+  // cp, because thousands of small files take it a tenth of the time that they take Node.
+  const copy = (from: string, to: string, ...flags: string[]) =>
+    run(['cp', '-a', ...flags, from, join(out, to)], { timeoutMs: 120_000 });
+  await copy(join(headersDir, 'include'), '.');
+  await copy(join(headersDir, '.config'), '.');
+  await copy(join(headersDir, 'Module.symvers'), '.');
+  await copy(join(headersDir, 'arch/x86/include/generated'), 'arch/x86/include');
+  await copy(join(kbuildDir, 'scripts'), '.', '-L');
   await copy(join(kbuildDir, 'tools/objtool/objtool.real-x86'), 'tools/objtool/objtool');
   for (const lds of ['arch/x86/module.lds', 'scripts/module.lds']) {
     if (existsSync(join(headersDir, lds))) await copy(join(headersDir, lds), lds);

@@ -2,5 +2,16 @@
 export * from './add.ts';
 export { cleanEnvironment } from './build-folder.ts';
 export { type KernelConfig, parseConfig } from './config.ts';
+export { type KernelImage, loadImage } from './image.ts';
+export {
+  type KernelModule,
+  listModules,
+  loadModule,
+  type ModuleFile,
+  moduleName,
+  moduleSymvers,
+  parseSymvers,
+  type Symver,
+} from './modules.ts';
 export { findKernel, listKernels, openKernel, removeKernel } from './store.ts';
 export type { Kernel, OnProgress, Progress, Unit } from './types.ts';

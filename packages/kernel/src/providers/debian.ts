@@ -11,6 +11,7 @@ import {
   requireTools,
 } from '../build-folder.ts';
 import { parseConfig } from '../config.ts';
+import { prepareImage } from '../image.ts';
 import { debsFolder, findKernel, kernelFolder, kernelManifest, lockFile, sourcesFolder } from '../store.ts';
 import type { Kernel, OnProgress } from '../types.ts';
 import { aptNames, aptShow, type DebPackage, debPath, fetchDeb, isStaleLists, refreshLists } from './apt.ts';
@@ -211,6 +212,13 @@ async function makeKernel(id: string, packages: DebianKernel, options: AddOption
     }
     await writeFile(join(tmp, 'environment.json'), `${JSON.stringify(environment, null, 2)}\n`);
     const kernel = await debianKernel(id, tmp, packages, headersDir, variables, sourceDir);
+    onProgress?.({ label: 'read the kernel image' });
+    const { banner } = await prepareImage(kernel);
+    if (!banner.includes(`Linux version ${release} `)) {
+      throw new UsageError(
+        `the image of ${image.name} ${image.version} says of itself ${JSON.stringify(banner)}`,
+      );
+    }
     await writeFile(join(tmp, 'kernel.json'), kernelManifest(kernel, dir));
   });
   const kernel = await findKernel(id);
@@ -319,7 +327,7 @@ const leftOut = [
   '*/tools/perf',
   '*/tools/testing/[!s]*',
   '*/tools/testing/selftests/[!l]*',
-  '*/arch/[!xK]*',
+  '*/arch/[!xKu]*',
   '*/arch/xtensa',
 ];
 

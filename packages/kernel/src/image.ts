@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  dumpKallsyms,
+  type ElfFile,
+  type ExportedSymbol,
+  FormatError,
+  type KernelSymbols,
+  loadKallsyms,
+  readBzImage,
+  readElf,
+  readExports,
+  readKallsyms,
+  sectionBytes,
+} from '@klpkit/formats';
+import { writeFileAtomic } from '@klpkit/host';
+import type { Kernel } from './types.ts';
+
+/** The shipped kernel image, decompressed and read. */
+export interface KernelImage {
+  /** The ELF file; behind it, where the kernel is relocatable, the list of relocations. */
+  readonly bytes: Uint8Array;
+  readonly elf: ElfFile;
+  /** Every symbol of kallsyms: static ones too. */
+  readonly symbols: KernelSymbols;
+  /** What the image exports, by name; read on first use. */
+  readonly exports: ReadonlyMap<string, ExportedSymbol>;
+  /** The kernel's `linux_banner`: `Linux version 6.12.117+deb12-amd64 (…) (x86_64-linux-gnu-gcc-12 …) #1 SMP …`. */
+  readonly banner: string;
+}
+
+/** The dump's layout is a matter of the formats package; a new layout gets a new name here. */
+const symbolsFile = 'symbols-1.bin';
+
+/**
+ * The kernel's image. The first call decompresses it and decodes kallsyms, and keeps both in the kernel's folder; later
+ * ones read them back.
+ */
+export async function loadImage(kernel: Kernel): Promise<KernelImage> {
+  const bytes = await readFile(kernel.vmlinux).catch(() => undefined);
+  if (!bytes) return prepareImage(kernel);
+  const elf = readElf(bytes);
+  return image(bytes, elf, (await cachedSymbols(kernel)) ?? (await decodeSymbols(kernel, elf)));
+}
+
+/** Decompresses and decodes whatever is in the cache; what `loadImage` does on first use. */
+export async function prepareImage(kernel: Kernel): Promise<KernelImage> {
+  const { vmlinux } = await readBzImage(await readFile(kernel.vmlinuz));
+  const elf = readElf(vmlinux);
+  const symbols = await decodeSymbols(kernel, elf);
+  await writeFileAtomic(kernel.vmlinux, vmlinux);
+  return image(vmlinux, elf, symbols);
+}
+
+async function cachedSymbols(kernel: Kernel): Promise<KernelSymbols | undefined> {
+  const bytes = await readFile(join(kernel.dir, symbolsFile)).catch(() => undefined);
+  if (!bytes) return undefined;
+  try {
+    return loadKallsyms(bytes);
+  } catch (error) {
+    // Another version's layout, or damage: the image has it all.
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
+}
+
+async function decodeSymbols(kernel: Kernel, elf: ElfFile): Promise<KernelSymbols> {
+  const symbols = readKallsyms(elf);
+  await writeFileAtomic(join(kernel.dir, symbolsFile), dumpKallsyms(symbols));
+  return symbols;
+}
+
+function image(bytes: Uint8Array, elf: ElfFile, symbols: KernelSymbols): KernelImage {
+  let exported: ReadonlyMap<string, ExportedSymbol> | undefined;
+  return {
+    bytes,
+    elf,
+    symbols,
+    get exports() {
+      exported ??= readExports(elf);
+      return exported;
+    },
+    banner: readBanner(elf, symbols),
+  };
+}
+
+function readBanner(elf: ElfFile, symbols: KernelSymbols): string {
+  const [index] = symbols.find('linux_banner');
+  const address = index === undefined ? undefined : symbols.address[index];
+  const section =
+    address === undefined
+      ? undefined
+      : elf.sections.find((one) => one.address <= address && address < one.address + one.size);
+  if (address === undefined || !section) {
+    throw new FormatError('kernel image: expected the symbol linux_banner inside a section, found none');
+  }
+  const bytes = sectionBytes(elf, section).subarray(address - section.address);
+  const end = bytes.subarray(0, 1024).indexOf(0);
+  if (end < 0) {
+    throw new FormatError('kernel image: linux_banner has no end within 1024 bytes');
+  }
+  return new TextDecoder('latin1').decode(bytes.subarray(0, end)).trimEnd();
+}

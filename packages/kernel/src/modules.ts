@@ -1,0 +1,167 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
+import { UsageError } from '@klpkit/findings';
+import {
+  type ElfFile,
+  FormatError,
+  readElf,
+  readModuleBytes,
+  readSymbols,
+  type SymbolTable,
+} from '@klpkit/formats';
+import type { Kernel } from './types.ts';
+
+/** A module as it is shipped. */
+export interface ModuleFile {
+  /** As the kernel calls it, with underscores: `snd_hda_intel`. */
+  readonly name: string;
+  /** Absolute path of the `.ko`, `.ko.xz`, `.ko.zst` or `.ko.gz`. */
+  readonly path: string;
+  /** Path below the folder of the modules without the suffix of compression: `kernel/sound/pci/hda/snd-hda-intel.ko`. */
+  readonly ko: string;
+}
+
+/** A shipped module, decompressed and read. */
+export interface KernelModule {
+  /** With underscores. */
+  readonly name: string;
+  /** Absolute path of the file as shipped. */
+  readonly koPath: string;
+  /** The ELF file's bytes; a signature may follow the ELF file. */
+  readonly bytes: Uint8Array;
+  readonly elf: ElfFile;
+  readonly symbols: SymbolTable;
+  /**
+   * Indices into `symbols` of the defined symbols of a name, in the order of `.symtab`: the place in this array + 1 is
+   * the sympos that the kernel counts in a module.
+   */
+  find(name: string): readonly number[];
+}
+
+/** The kernel's name of a module: what a file name or a list calls `snd-hda-intel` is `snd_hda_intel`. */
+export function moduleName(name: string): string {
+  return basename(name)
+    .replace(/\.ko(\.\w+)?$/, '')
+    .replaceAll('-', '_');
+}
+
+const modulePattern = /\.ko(\.(xz|zst|gz))?$/;
+const lists = new Map<string, Promise<ModuleFile[]>>();
+
+/** All modules that the kernel ships, ordered by name. */
+export function listModules(kernel: Kernel): Promise<ModuleFile[]> {
+  let list = lists.get(kernel.modulesDir);
+  if (!list) {
+    list = orderedModules(kernel.modulesDir).then((modules) => modules ?? scanModules(kernel.modulesDir));
+    // A list that failed must not be remembered.
+    list.catch(() => lists.delete(kernel.modulesDir));
+    lists.set(kernel.modulesDir, list);
+  }
+  return list;
+}
+
+const byName = (a: ModuleFile, b: ModuleFile) =>
+  a.name < b.name ? -1 : a.name > b.name ? 1 : a.ko < b.ko ? -1 : 1;
+
+/** Takes the list that the build wrote, `modules.order`; thousands of folders need not be read then. */
+async function orderedModules(folder: string): Promise<ModuleFile[] | undefined> {
+  const text = await readFile(join(folder, 'modules.order'), 'utf8').catch(() => '');
+  const kos = text.split('\n').filter((line) => line.endsWith('.ko'));
+  const [first] = kos;
+  const suffix = ['', '.xz', '.zst', '.gz'].find((end) => existsSync(join(folder, `${first}${end}`)));
+  if (first === undefined || suffix === undefined) return undefined;
+  return kos.map((ko) => ({ name: moduleName(ko), path: join(folder, `${ko}${suffix}`), ko })).sort(byName);
+}
+
+async function scanModules(folder: string): Promise<ModuleFile[]> {
+  const modules: ModuleFile[] = [];
+  // `build` and `source` are links out of the folder; links are not followed.
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  for (const entry of entries) {
+    if (!entry.isFile() || !modulePattern.test(entry.name)) continue;
+    const path = join(entry.parentPath, entry.name);
+    const ko = relative(folder, path).replace(modulePattern, '.ko');
+    modules.push({ name: moduleName(entry.name), path, ko });
+  }
+  return modules.sort(byName);
+}
+
+/** Reads one module by name, in whichever spelling. Throws {@link UsageError} if the kernel ships none of that name. */
+export async function loadModule(kernel: Kernel, name: string): Promise<KernelModule> {
+  const wanted = moduleName(name);
+  const file = (await listModules(kernel)).find((module) => module.name === wanted);
+  if (!file) {
+    throw new UsageError(
+      `${kernel.id} ships no module ${wanted}`,
+      `klpkit kernel show ${kernel.id} says how many there are; a module's name is that of its .ko file`,
+    );
+  }
+  const bytes = await readModuleBytes(await readFile(file.path));
+  const elf = readElf(bytes);
+  const symbols = readSymbols(elf);
+  let indices: Map<string, number[]> | undefined;
+  return {
+    name: file.name,
+    koPath: file.path,
+    bytes,
+    elf,
+    symbols,
+    find(symbol) {
+      indices ??= indexByName(symbols);
+      return indices.get(symbol) ?? [];
+    },
+  };
+}
+
+/** As the kernel looks them up: only what is defined counts (livepatch passes over SHN_UNDEF). */
+function indexByName(symbols: SymbolTable): Map<string, number[]> {
+  const byName = new Map<string, number[]>();
+  for (let i = 1; i < symbols.count; i++) {
+    if (symbols.section[i] === 0) continue;
+    const name = symbols.name(i);
+    if (name === '') continue;
+    const list = byName.get(name);
+    if (list) list.push(i);
+    else byName.set(name, [i]);
+  }
+  return byName;
+}
+
+/** One line of `Module.symvers`. */
+export interface Symver {
+  /** CRC of the symbol's type; 0 in a kernel without MODVERSIONS. */
+  readonly crc: number;
+  /** `vmlinux`, or the module's path without suffix: `drivers/block/nbd`. */
+  readonly owner: string;
+  readonly gpl: boolean;
+  readonly namespace: string | undefined;
+}
+
+/** Every symbol that the kernel and its modules export, from the `Module.symvers` of its build. */
+export async function moduleSymvers(kernel: Kernel): Promise<Map<string, Symver>> {
+  return parseSymvers(await readFile(kernel.moduleSymvers, 'utf8'));
+}
+
+/** Reads `Module.symvers`: CRC, symbol, owner, kind of export and namespace, separated by tabs. */
+export function parseSymvers(text: string): Map<string, Symver> {
+  const symvers = new Map<string, Symver>();
+  let number = 0;
+  for (const line of text.split('\n')) {
+    number++;
+    if (line === '') continue;
+    const [crc = '', name, owner, kind, namespace] = line.split('\t');
+    if (!/^0x[0-9a-f]{1,8}$/i.test(crc) || !name || !owner || !kind) {
+      throw new FormatError(
+        `Module.symvers: expected CRC, symbol, owner and kind separated by tabs in line ${number}, found ${JSON.stringify(line.slice(0, 80))}`,
+      );
+    }
+    symvers.set(name, {
+      crc: Number(crc),
+      owner,
+      gpl: kind.includes('GPL'),
+      namespace: namespace || undefined,
+    });
+  }
+  return symvers;
+}
