@@ -1,0 +1,10 @@
+export {
+  type CodeRange,
+  type Dwarf,
+  type FunctionInstance,
+  type InlinedCall,
+  readDwarf,
+  readLines,
+  type SourceFunction,
+} from './dwarf.ts';
+export type { LineRow, SourceLine } from './line.ts';

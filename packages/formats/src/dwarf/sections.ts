@@ -1,0 +1,141 @@
+import { EM, R_X86_64, SHF, SHT } from '../elf/constants.ts';
+import {
+  type ElfFile,
+  findSection,
+  readRela,
+  readSymbols,
+  type Section,
+  type SymbolTable,
+  sectionBytes,
+} from '../elf/read.ts';
+import { FormatError } from '../error.ts';
+import { Cursor } from './cursor.ts';
+
+/** A place in the code of an object: a section and bytes from its start. */
+export interface CodePlace {
+  /** Index in the object's section table. */
+  readonly section: number;
+  readonly offset: number;
+}
+
+/**
+ * The debug sections of one object with their relocations applied.
+ *
+ * An object that is not linked has no addresses, so its allocated sections are laid out here one behind the other, with gaps;
+ * `placeOf` leads back from such an address.
+ */
+export interface DebugSections {
+  readonly elf: ElfFile;
+  /** A cursor at the start of a debug section, or `undefined` when the object has none of that name. */
+  open(name: string): Cursor | undefined;
+  /** The string at `offset` of .debug_str or .debug_line_str. */
+  stringAt(name: string, offset: number): string;
+  /** Section and offset of an address; the end of a section counts as in it. `undefined` where no section is. */
+  placeOf(address: number): CodePlace | undefined;
+}
+
+/** Far enough from zero that a field without relocation is no address, and sections far enough apart that ends do not touch. */
+const firstAddress = 0x10000;
+const gap = 0x1000;
+
+/** @throws {FormatError} for a machine whose relocations are not known, or compressed debug sections */
+export function openDebugSections(elf: ElfFile): DebugSections {
+  const bases = new Float64Array(elf.sections.length);
+  const allocated: Section[] = [];
+  let next = firstAddress;
+  for (const section of elf.sections) {
+    if ((section.flags & SHF.ALLOC) === 0 || section.type === SHT.NULL) continue;
+    bases[section.index] = next;
+    allocated.push(section);
+    next = Math.ceil((next + section.size + gap) / 16) * 16;
+  }
+  const opened = new Map<string, Cursor | undefined>();
+  let symbols: SymbolTable | undefined;
+
+  const sections: DebugSections = {
+    elf,
+    open(name) {
+      if (!opened.has(name)) {
+        const section = findSection(elf, name);
+        if (section && section.flags & SHF.COMPRESSED)
+          throw new FormatError(
+            `dwarf: section ${section.index} (${name}) is compressed, expected plain debug sections (gcc -gz=none)`,
+          );
+        if (section) {
+          symbols ??= readSymbols(elf);
+          opened.set(name, new Cursor(name, relocated(elf, section, symbols, bases), elf.littleEndian));
+        } else opened.set(name, undefined);
+      }
+      return opened.get(name)?.copy(0);
+    },
+    stringAt(name, offset) {
+      const cursor = sections.open(name);
+      if (!cursor) throw new FormatError(`dwarf: a string in ${name}, which the object does not have`);
+      return cursor.copy(offset).string();
+    },
+    placeOf(address) {
+      let low = 0;
+      let high = allocated.length;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (bases[allocated[middle].index] <= address) low = middle + 1;
+        else high = middle;
+      }
+      const section = allocated[low - 1];
+      if (!section) return undefined;
+      const offset = address - bases[section.index];
+      return offset <= section.size ? { section: section.index, offset } : undefined;
+    },
+  };
+  return sections;
+}
+
+/** Bytes of the field that a relocation of a debug section fills (x86-64 psABI); other types do not occur there. */
+function widthOf(type: number): number | undefined {
+  if (type === R_X86_64[64]) return 8;
+  if (type === R_X86_64[32] || type === R_X86_64['32S']) return 4;
+  return type === R_X86_64.NONE ? 0 : undefined;
+}
+
+function relocated(elf: ElfFile, section: Section, symbols: SymbolTable, bases: Float64Array): Uint8Array {
+  const tables = elf.sections.filter(
+    (candidate) => candidate.type === SHT.RELA && candidate.info === section.index,
+  );
+  const plain = sectionBytes(elf, section);
+  if (tables.length === 0) return plain;
+  if (elf.machine !== EM.X86_64)
+    throw new FormatError(`dwarf: relocations of machine ${elf.machine}, those of x86-64 (62) are known`);
+  // A copy whatever the class: slice() of a Buffer would be a view into the file.
+  const bytes = new Uint8Array(plain);
+  const view = new DataView(bytes.buffer);
+  const little = elf.littleEndian;
+  for (const table of tables) {
+    const rela = readRela(elf, table);
+    for (let index = 0; index < rela.count; index++) {
+      const width = widthOf(rela.type[index]);
+      const symbol = rela.symbol[index];
+      const at = rela.offset[index];
+      const where = `relocation ${index} of section ${table.index} (${table.name})`;
+      if (width === undefined)
+        throw new FormatError(`dwarf: ${where} has type ${rela.type[index]}, expected R_X86_64_32 or _64`);
+      if (width === 0) continue;
+      if (at + width > bytes.length)
+        throw new FormatError(
+          `dwarf: ${where} is at 0x${at.toString(16)}, the section has 0x${bytes.length.toString(16)} bytes`,
+        );
+      if (symbol >= symbols.count)
+        throw new FormatError(`dwarf: ${where} refers to symbol ${symbol}, there are ${symbols.count}`);
+      let value = symbols.value[symbol] + rela.addend[index];
+      if (!symbols.reserved[symbol] && symbols.section[symbol] > 0) value += bases[symbols.section[symbol]];
+      // An undefined symbol (a variable of another unit) has no address here.
+      else if (!symbols.reserved[symbol]) value = 0;
+      const word = value < 0 ? 0 : value;
+      if (width === 4) view.setUint32(at, word % 0x100000000, little);
+      else {
+        view.setUint32(at + (little ? 0 : 4), word % 0x100000000, little);
+        view.setUint32(at + (little ? 4 : 0), Math.floor(word / 0x100000000), little);
+      }
+    }
+  }
+  return bytes;
+}
