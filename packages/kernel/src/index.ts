@@ -15,3 +15,4 @@ export {
 } from './modules.ts';
 export { findKernel, listKernels, openKernel, removeKernel } from './store.ts';
 export type { Kernel, OnProgress, Progress, Unit } from './types.ts';
+export * from './units/index.ts';

@@ -1,0 +1,50 @@
+import { splitCommands } from './shell.ts';
+
+/** One compilation of a C file that make would do. */
+export interface Compilation {
+  /** As make names it, relative to the build folder. */
+  readonly object: string;
+  /** As make names it: absolute in the source tree, relative in the build folder for generated sources. */
+  readonly source: string;
+  /** Compiler and arguments without `-c`, `-o OBJECT`, the source and `-Wp,-MMD,…`. */
+  readonly argv: readonly string[];
+}
+
+/** The compilations of C files among the commands of a dry run. */
+export function compilations(printed: string): Compilation[] {
+  const found: Compilation[] = [];
+  for (const line of printed.split('\n')) {
+    // Most lines are long and of no interest: links, symbol versions, archives.
+    if (!/ -c -o \S+\.o \S+\.c(?=\s|;|$)/.test(line)) continue;
+    for (const words of splitCommands(line)) {
+      const compilation = readCompilation(words);
+      if (!compilation) continue;
+      found.push(compilation);
+      break;
+    }
+  }
+  return found;
+}
+
+function readCompilation(words: readonly string[]): Compilation | undefined {
+  const at = words.indexOf('-c');
+  const [dash, object, source] = words.slice(at + 1, at + 4);
+  if (at < 1 || dash !== '-o' || !object?.endsWith('.o') || !source?.endsWith('.c')) return undefined;
+  const argv = [...words.slice(0, at), ...words.slice(at + 4)].filter(
+    (word) => !word.startsWith('-Wp,-MMD,') && !word.startsWith('-Wp,-MD,'),
+  );
+  return { object, source, argv };
+}
+
+/** Labels of Kbuild's short messages that stand for no generated source. */
+const notGenerated = /^(CC|AS|LD|AR|HOST\w*|OBJTOOL|CHK|CHECK|MODPOST|SYNC|CALL|DESCEND|INSTALL|BTF)$/;
+
+/** The generated files that make would make first, by Kbuild's short messages: `  GEN     lib/crc32table.h`. */
+export function generatedFiles(printed: string): string[] {
+  const files = new Set<string>();
+  for (const match of printed.matchAll(/echo ' {2}(\w+)(?: \[M\])? +(\S+)'/g)) {
+    const [, label = '', target = ''] = match;
+    if (!notGenerated.test(label) && /\.(c|h|S|inc)$/.test(target)) files.add(target);
+  }
+  return [...files].sort();
+}
