@@ -10,6 +10,7 @@ export type {
   FunctionChange,
   PairedBy,
 } from './changes/types.ts';
+export * from './match/index.ts';
 export {
   modelOf,
   type ObjectModel,

@@ -21,11 +21,15 @@ export interface Arch {
   instructionAt(code: Uint8Array, offset: number): DecodedInstruction | undefined;
   /** Every instruction of `code` in order; undecodable bytes come as one `(bad)` each. */
   instructions(code: Uint8Array): DecodedInstruction[];
+  /** Every instruction of `code` in order as place and length, and where direct jumps and calls go; the cheap form of `instructions`. */
+  steps(code: Uint8Array): Step[];
   /**
    * How objtool rewrites a jump-label site of these bytes, or `undefined` when the bytes are no jump.
    * Source: tools/objtool/check.c, `handle_jump_alt()`.
    */
   jumpLabelNop(jump: Uint8Array): Uint8Array | undefined;
+  /** Every nop that {@link jumpLabelNop} can give. */
+  readonly jumpLabelNops: readonly Uint8Array[];
 }
 
 /** One instruction as text; `offset` counts from the start of the code that was given. */
@@ -35,6 +39,14 @@ export interface DecodedInstruction {
   readonly text: string;
   /** `call`, `jmp`, `ret` and the like, for readers; never decides anything. */
   readonly mnemonic: string;
+}
+
+/** One instruction as place and length; `offset` counts from the start of the code that was given. */
+export interface Step {
+  readonly offset: number;
+  readonly length: number;
+  /** What a direct jump or call does and where it goes: `kind` is equal for all encodings of one operation; `target` may lie outside the code. */
+  readonly branch?: { readonly kind: string; readonly target: number };
 }
 
 const archs: Arch[] = [];

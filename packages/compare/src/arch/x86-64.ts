@@ -1,6 +1,6 @@
 import { EM, R_X86_64 } from '@klpkit/formats';
 import iced from 'iced-x86';
-import { type Arch, type DecodedInstruction, registerArch } from './arch.ts';
+import { type Arch, type DecodedInstruction, registerArch, type Step } from './arch.ts';
 
 const { Decoder, DecoderOptions, Formatter, FormatterSyntax, Instruction } = iced;
 
@@ -61,6 +61,24 @@ function walk(
   }
 }
 
+/** The displacement of a direct jump or call is its last byte or its last four bytes. */
+function branchOf(
+  code: Uint8Array,
+  start: number,
+  length: number,
+  instruction: iced.Instruction,
+): Step['branch'] {
+  let kind: string;
+  if (instruction.isJmpShortOrNear) kind = 'jmp';
+  else if (instruction.isJccShortOrNear) kind = `j${instruction.conditionCode}`;
+  else if (instruction.isCallNear) kind = 'call';
+  else return undefined;
+  const end = start + length;
+  const short = instruction.isJmpShort || instruction.isJccShort;
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
+  return { kind, target: end + (short ? view.getInt8(end - 1) : view.getInt32(end - 4, true)) };
+}
+
 let formatter: iced.Formatter | undefined;
 
 function format(instruction: iced.Instruction): string {
@@ -78,6 +96,9 @@ function decoded(start: number, length: number, instruction: iced.Instruction): 
   const text = format(instruction);
   return { offset: start, length, text, mnemonic: text.split(/[\s,]/, 1)[0] };
 }
+
+const shortNop = Uint8Array.of(0x66, 0x90);
+const nearNop = Uint8Array.of(0x0f, 0x1f, 0x44, 0x00, 0x00);
 
 /** x86-64, decoded by iced-x86. */
 export const x86_64: Arch = {
@@ -118,9 +139,19 @@ export const x86_64: Arch = {
     });
     return all;
   },
+  steps(code) {
+    const all: Step[] = [];
+    walk(code, (start, length, instruction) => {
+      const branch = branchOf(code, start, length, instruction);
+      all.push(branch ? { offset: start, length, branch } : { offset: start, length });
+      return true;
+    });
+    return all;
+  },
+  jumpLabelNops: [shortNop, nearNop],
   jumpLabelNop(jump) {
-    if (jump[0] === 0xeb && jump.length >= 2) return Uint8Array.of(0x66, 0x90);
-    if (jump[0] === 0xe9 && jump.length >= 5) return Uint8Array.of(0x0f, 0x1f, 0x44, 0x00, 0x00);
+    if (jump[0] === 0xeb && jump.length >= 2) return shortNop;
+    if (jump[0] === 0xe9 && jump.length >= 5) return nearNop;
     return undefined;
   },
 };
