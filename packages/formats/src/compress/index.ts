@@ -6,7 +6,7 @@ import { unlzma } from './lzma.ts';
 import { unlzo } from './lzo.ts';
 import type { SizeBound } from './output.ts';
 import { unxz } from './xz.ts';
-import { unzstd } from './zstd.ts';
+import { unzstd } from './zstd/index.ts';
 
 export type { SizeBound };
 
