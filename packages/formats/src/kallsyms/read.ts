@@ -1,4 +1,4 @@
-import { type ElfFile, findSection, type Section, sectionBytes } from '../elf/index.ts';
+import { type ElfFile, findSection, isAllocated, type Section, sectionBytes } from '../elf/index.ts';
 import { FormatError } from '../error.ts';
 import { compareNames, type KernelSymbols, makeSymbols, type SymbolArrays } from './symbols.ts';
 
@@ -13,6 +13,7 @@ const symbolsPerMarker = 256;
 
 /** The section that holds the tables; offsets below are into it. */
 interface Data {
+  readonly elf: ElfFile;
   readonly section: Section;
   readonly bytes: Uint8Array;
   readonly view: DataView;
@@ -300,6 +301,8 @@ function contradiction(data: Data, layout: Layout, base: number, symbols: Kernel
   const texts = symbols.find('_text');
   if (texts.length !== 1 || symbols.address[texts[0]] !== base)
     return `_text is ${texts.length === 1 ? hex(symbols.address[texts[0]]) : 'missing'}, relative_base ${hex(base)}`;
+  if (!data.elf.sections.some((section) => section.address === base && isAllocated(section)))
+    return `no section begins at ${hex(base)}, the relative_base`;
   for (const [table, offset] of Object.entries(layout)) {
     const listed = symbols.find(`kallsyms_${table}`);
     if (offset === undefined || listed.length !== 1) continue;
@@ -354,7 +357,7 @@ export function readKallsyms(elf: ElfFile): KernelSymbols {
   if (!section) throw new FormatError('kallsyms: the kernel has no .rodata section');
   const bytes = sectionBytes(elf, section);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const data: Data = { section, bytes, view, little: elf.littleEndian };
+  const data: Data = { elf, section, bytes, view, little: elf.littleEndian };
   const reasons = new Set<string>();
   for (const tokens of findTokens(data)) {
     const found = findNames(data, tokens);
