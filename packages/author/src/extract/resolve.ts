@@ -1,9 +1,6 @@
-import type { ObjectModel, Piece } from '@klpkit/compare';
+import type { Answer, Piece, Position } from '@klpkit/compare';
 import { STB } from '@klpkit/formats';
 import type { Location, Resolver } from './types.ts';
-
-/** A position in the running kernel's symbol table, or why it cannot be told. */
-export type Position = { readonly name: string; readonly sympos: number } | { readonly unknown: string };
 
 /** What `Module.symvers` says of an export. */
 export interface Export {
@@ -16,17 +13,16 @@ export interface Export {
 export interface ResolverInput {
   /** The klp_object that the unit belongs to. */
   readonly object: string;
-  readonly before: ObjectModel;
   /** Exports of the whole kernel by name. */
   readonly exports: ReadonlyMap<string, Export>;
   /** Modules that the patched module depends on, with underscores; empty for vmlinux. */
   readonly depends: ReadonlySet<string>;
   /** Where a piece of the before object is in its shipped object, as the run-pre match proved it. */
-  readonly positionOf: (piece: Piece) => Position;
+  readonly positionOf: (piece: Piece) => Answer<Position>;
   /** A symbol that another unit of the same module defines; `undefined` when the module has none, or for vmlinux. */
-  readonly inModule: (name: string) => Position | undefined;
+  readonly inModule: (name: string) => Answer<Position> | undefined;
   /** A symbol of vmlinux that the unit refers to from outside; `undefined` when the image has none. */
-  readonly inImage: (name: string) => Position | undefined;
+  readonly inImage: (name: string) => Answer<Position> | undefined;
   /** Global functions and variables that this livepatch adds. */
   readonly provided: ReadonlySet<string>;
   readonly noreturns: ReadonlySet<string>;
@@ -41,10 +37,10 @@ export interface ResolverInput {
  */
 export function makeResolver(input: ResolverInput): Resolver {
   const { object, exports } = input;
-  const klp = (where: string, position: Position): Location =>
-    'unknown' in position
-      ? { kind: 'unresolved', reason: position.unknown }
-      : { kind: 'klp', object: where, name: position.name, sympos: position.sympos };
+  const klp = (where: string, answer: Answer<Position>): Location =>
+    answer.ok
+      ? { kind: 'klp', object: where, name: answer.value.name, sympos: answer.value.sympos }
+      : { kind: 'unresolved', reason: answer.reason };
 
   return {
     noreturns: input.noreturns,

@@ -1,0 +1,154 @@
+import {
+  type Answer,
+  type Comparison,
+  compareObjects,
+  matchImage,
+  matchModule,
+  modulePosition,
+  type ObjectModel,
+  type Position,
+  readObjectModel,
+  type UnitMatch,
+} from '@klpkit/compare';
+import type { Finding } from '@klpkit/findings';
+import { STB } from '@klpkit/formats';
+import type { Unit } from '@klpkit/kernel';
+import { type Extraction, extract, makeResolver } from '../extract/index.ts';
+import { imagePositionByName, type KernelContext, type ShippedModule } from './context.ts';
+
+/** A unit whose code or data changes, matched with the shipped kernel and compared. */
+export interface JudgedUnit {
+  readonly unit: Unit;
+  readonly match: UnitMatch;
+  readonly comparison: Comparison;
+  readonly shipped: ShippedModule | undefined;
+  /** Findings of the match: a before object that is not what was shipped. */
+  readonly findings: readonly Finding[];
+}
+
+/** True when the fix changes nothing in the unit's code or data. */
+export function isUnchanged({ comparison }: JudgedUnit): boolean {
+  return (
+    comparison.functions.every((change) => change.status === 'same') &&
+    comparison.data.length === 0 &&
+    comparison.findings.length === 0
+  );
+}
+
+/** Matches a unit's before object with the shipped kernel and compares it with the after object. */
+export async function judgeUnit(
+  context: KernelContext,
+  unit: Unit,
+  objects: {
+    readonly before: Uint8Array;
+    readonly after: Uint8Array;
+    /** The before side with the kernel's exact flags, made when functions fail to match. */
+    readonly exact: () => Promise<Uint8Array>;
+  },
+): Promise<JudgedUnit> {
+  const before = readObjectModel(objects.before);
+  const shipped = unit.owner === 'vmlinux' ? undefined : await context.module(unit.owner);
+  const matchWith = (exact?: ObjectModel) =>
+    shipped
+      ? matchModule(before, shipped.model, exact ? { exact } : {})
+      : matchImage(before, context.image, exact ? { exact } : {});
+  let match = matchWith();
+  if (match.counts.different > 0) match = matchWith(readObjectModel(await objects.exact()));
+  const comparison = compareObjects(before, readObjectModel(objects.after));
+  return { unit, match, comparison, shipped, findings: matchFindings(context, unit, match) };
+}
+
+/** How many functions that do not match are named; the rest are counted. */
+const namedMismatches = 5;
+
+function matchFindings(context: KernelContext, unit: Unit, match: UnitMatch): Finding[] {
+  const different = match.functions.filter((found) => found.verdict === 'different');
+  if (different.length === 0) return [];
+  const compared = match.functions.length;
+  // A wrong flag touches many functions, a wrong source few (10–43 % against single ones).
+  const many = different.length * 10 >= compared;
+  const next = many
+    ? `check that the compiler is ${context.kernel.compilerVersion} and that its flags are the kernel's`
+    : 'check that the source is of the very version that the kernel was built from';
+  const findings: Finding[] = different.slice(0, namedMismatches).map(({ name, difference }) => ({
+    id: 'KLP141',
+    severity: 'error',
+    what: difference
+      ? `${name} is not the code that was shipped: at +0x${difference.offset.toString(16)} ${difference.expected} compiled, ${difference.found} shipped`
+      : `${name} is not the code that was shipped`,
+    why: 'a livepatch is made from the difference between before and after; when before is not what runs, the difference is wrong',
+    next,
+    at: { unit: unit.source, symbol: name, ...(difference ? { offset: difference.offset } : {}) },
+  }));
+  if (different.length > namedMismatches)
+    findings.push({
+      id: 'KLP141',
+      severity: 'error',
+      what: `${different.length - namedMismatches} more of the ${compared} functions of ${unit.source} are not the code that was shipped`,
+      next,
+      at: { unit: unit.source },
+    });
+  return findings;
+}
+
+/** Cuts the unit's part of the livepatch out of its after object. */
+export function extractUnit(
+  context: KernelContext,
+  judged: JudgedUnit,
+  number: number,
+  provided: ReadonlySet<string>,
+): Extraction {
+  const { unit, match, comparison, shipped } = judged;
+  const known = new Set(externalNames(comparison.before));
+  const resolver = makeResolver({
+    object: unit.owner,
+    exports: context.exports,
+    depends: shipped?.depends ?? new Set(),
+    positionOf: (piece) => match.positionOf(piece),
+    inModule: (name) => shipped && modulePositionByName(shipped, name),
+    inImage(name) {
+      // What the shipped code itself refers to is proof; a name that only the fixed code uses must speak for itself.
+      if (!shipped && known.has(name)) {
+        const proven = match.externalPosition(name);
+        if (proven.ok) return proven;
+      }
+      return imagePositionByName(context.image, name);
+    },
+    provided,
+    noreturns: context.noreturns,
+    ibt: context.ibt,
+  });
+  return extract({ unit: unit.source, number, object: unit.owner, comparison, resolver });
+}
+
+function externalNames(model: ObjectModel): string[] {
+  const names: string[] = [];
+  for (let index = 1; index < model.symbols.count; index++)
+    if (model.symbols.section[index] === 0) names.push(model.symbols.name(index));
+  return names;
+}
+
+/** Another unit of the module defines the symbol globally; a static one of that name is not meant. */
+function modulePositionByName(shipped: ShippedModule, name: string): Answer<Position> | undefined {
+  const { symbols } = shipped.model;
+  for (const index of globals(shipped.model).get(name) ?? [])
+    if (symbols.binding[index] !== STB.LOCAL) return modulePosition(shipped.model, index);
+  return undefined;
+}
+
+const globalsOf = new WeakMap<ObjectModel, Map<string, number[]>>();
+
+function globals(model: ObjectModel): Map<string, number[]> {
+  let known = globalsOf.get(model);
+  if (known) return known;
+  known = new Map();
+  const { symbols } = model;
+  for (let index = 1; index < symbols.count; index++) {
+    if (symbols.binding[index] === STB.LOCAL || symbols.section[index] === 0) continue;
+    const list = known.get(symbols.name(index));
+    if (list) list.push(index);
+    else known.set(symbols.name(index), [index]);
+  }
+  globalsOf.set(model, known);
+  return known;
+}
