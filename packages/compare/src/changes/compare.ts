@@ -4,7 +4,7 @@ import { correlate } from './correlate.ts';
 import { compareData } from './data.ts';
 import { compareFunctions, functionFindings } from './functions.ts';
 import { isFreshPiece } from './names.ts';
-import type { Sides } from './same.ts';
+import { type Sides, Verdicts } from './same.ts';
 import type { Comparison } from './types.ts';
 
 /**
@@ -24,7 +24,7 @@ export function compareObjects(
     beforeTables: readTables(before, sizes),
     afterTables: readTables(after, sizes),
     correlation,
-    open: new Set(),
+    verdicts: new Verdicts(),
   };
   const functions = compareFunctions(sides);
   const data = compareData(sides);

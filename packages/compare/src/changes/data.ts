@@ -107,15 +107,15 @@ function firstDataDifference(sides: Sides, b: Piece, a: Piece): string {
   const aRefs = sides.after.referencesOf(a);
   const x = sides.before.content(b);
   const y = sides.after.content(a);
-  const fieldOf = (model: ObjectModel, refs: typeof bRefs, piece: Piece, offset: number) => {
+  const fieldOf = (refs: typeof bRefs, piece: Piece, offset: number) => {
     const reference = refs.find((candidate) => candidate.offset - piece.start === offset);
     return reference ? describe(reference.target) : undefined;
   };
   const offsets = new Set([...bRefs.map((r) => r.offset - b.start), ...aRefs.map((r) => r.offset - a.start)]);
   for (let offset = 0; offset < x.length; offset++) {
     if (offsets.has(offset)) {
-      const was = fieldOf(sides.before, bRefs, b, offset);
-      const is = fieldOf(sides.after, aRefs, a, offset);
+      const was = fieldOf(bRefs, b, offset);
+      const is = fieldOf(aRefs, a, offset);
       if (was !== is)
         return `: at byte ${offset} ${was ?? 'no reference'} before, ${is ?? 'no reference'} after`;
     }

@@ -3,7 +3,7 @@ import type { ObjectModel, Piece, Reference } from '../model/model.ts';
 import { tableShape } from '../model/sections.ts';
 import { replacementOf, type TableEntry } from '../model/tables.ts';
 import { coldParentName } from './names.ts';
-import { describe, fragment, type Sides, sameStretch, sameTarget } from './same.ts';
+import { describe, fragment, type Sides, sameForm, sameStretch, sameTarget } from './same.ts';
 import type { Difference, FunctionChange } from './types.ts';
 
 /** Pairs of functions with what became of them, cold parts and parents together. */
@@ -91,14 +91,10 @@ export function differenceOf(sides: Sides, b: Piece, a: Piece): Difference | und
     const ra = aRefs[index];
     const at = rb.offset - b.start;
     if (codeDiffers && at >= offset) break;
-    if (at !== ra.offset - a.start || rb.type !== ra.type) break;
-    if (!sameTarget(sides, rb.target, ra.target))
-      return {
-        kind: 'reference',
-        offset: at,
-        before: describe(rb.target),
-        after: describe(ra.target),
-      };
+    const aligned = at === ra.offset - a.start && sameForm(sides, rb.type, ra.type);
+    if (aligned && sameTarget(sides, rb.target, ra.target)) continue;
+    if (!aligned && codeDiffers) break;
+    return { kind: 'reference', offset: at, ...referenceTexts(sides, rb, ra) };
   }
   if (offset < shared)
     return {
@@ -119,6 +115,19 @@ export function differenceOf(sides: Sides, b: Piece, a: Piece): Difference | und
   if (sectionGroup(b.section.name) !== sectionGroup(a.section.name))
     return { kind: 'section', offset: 0, before: b.section.name, after: a.section.name };
   return tableDifference(sides, b, a);
+}
+
+/** Two references that differ, in words that differ as well. */
+function referenceTexts(sides: Sides, b: Reference, a: Reference): { before: string; after: string } {
+  const was = describe(b.target);
+  const is = describe(a.target);
+  if (was !== is) return { before: was, after: is };
+  if (!sameForm(sides, b.type, a.type)) {
+    const form = (type: number) => sides.before.arch.relocationName(type);
+    return { before: `${was} (${form(b.type)})`, after: `${is} (${form(a.type)})` };
+  }
+  // Two static variables or clones of one name, or unnamed content that differs.
+  return { before: was, after: `another ${is}` };
 }
 
 /** `.text.F` and `.text.unlikely.F` are one group each; the function's own name plays no part. */
@@ -175,15 +184,15 @@ function tableDifference(sides: Sides, b: Piece, a: Piece): Difference | undefin
       return {
         kind: 'table',
         offset: target?.kind === 'piece' ? target.offset : 0,
-        before: `${name} entry ${entryText(sides.before, xs[index])}`,
-        after: `${name} entry ${entryText(sides.after, ys[index])}`,
+        before: `${name} entry ${entryText(xs[index])}`,
+        after: `${name} entry ${entryText(ys[index])}`,
       };
     }
   }
   return undefined;
 }
 
-function entryText(model: ObjectModel, entry: TableEntry): string {
+function entryText(entry: TableEntry): string {
   return entry.references.map((reference) => describe(reference.target)).join(', ');
 }
 

@@ -1,3 +1,4 @@
+import { SHF } from '@klpkit/formats';
 import type { Piece } from '../model/model.ts';
 
 /**
@@ -5,7 +6,7 @@ import type { Piece } from '../model/model.ts';
  * `__UNIQUE_ID_ddebug416` → `__UNIQUE_ID_ddebug`.
  */
 export function stemOf(name: string): string {
-  const plain = name.startsWith('__UNIQUE_ID_') ? name.replace(/\d+(?=\.|$)/g, '') : name;
+  const plain = name.startsWith('__UNIQUE_ID_') ? name.replace(/(?<!\d)\d+(?=\.|$)/g, '') : name;
   return plain.replace(/\.\d+(?=\.|$)/g, '').replace(/\.llvm\.\d+$/, '');
 }
 
@@ -44,7 +45,11 @@ export function isFreshPiece(piece: Piece): boolean {
   if (piece.section.name === '.data..once' || piece.section.name === '.data.once') return true;
   if (piece.section.name === '__dyndbg') return true;
   if (/^\.L|\.\.L__unnamed/.test(piece.name)) return true;
-  return isNumbered(piece.name) && freshStems.has(stemOf(piece.name));
+  if (!isNumbered(piece.name)) return false;
+  const stem = stemOf(piece.name);
+  // A compound literal at file scope that can be written is a variable like any other: its state must not split.
+  if (stem === '__compound_literal') return (piece.section.flags & SHF.WRITE) === 0;
+  return freshStems.has(stem);
 }
 
 /** `f` of `f.cold` and `f.cold.3`, or `undefined` when the name is not that of a cold part. */

@@ -1,7 +1,6 @@
 import { type Section, SHT } from '@klpkit/formats';
 import { type ObjectModel, type Piece, type Reference, slice, type Target } from '../model/model.ts';
-import { sectionKind } from '../model/sections.ts';
-import type { Tables } from '../model/tables.ts';
+import type { Fragment, Tables } from '../model/tables.ts';
 import { isFreshPiece, isNumbered, stemOf } from './names.ts';
 import type { Correlation } from './types.ts';
 
@@ -12,9 +11,45 @@ export interface Sides {
   readonly beforeTables: Tables;
   readonly afterTables: Tables;
   readonly correlation: Correlation;
-  /** Pairs of unnamed or fresh pieces that are being compared: a cycle counts as equal. */
-  readonly open: Set<string>;
+  readonly verdicts: Verdicts;
 }
+
+/** Chains of unnamed things that refer to each other are shorter than this; a longer one counts as different. */
+const longestChain = 256;
+
+/**
+ * What is known of pairs of things without identity (fresh variables, unnamed constants), which may refer to each other in cycles: a
+ * pair that is being compared counts as equal, and all assumptions hold once the outermost comparison has found no difference.
+ */
+export class Verdicts {
+  readonly #equal = new Set<string>();
+  readonly #different = new Set<string>();
+  readonly #assumed = new Set<string>();
+  #depth = 0;
+
+  /** True when the pair `key` is equal; `compare` decides when that is not known. */
+  decide(key: string, compare: () => boolean): boolean {
+    if (this.#equal.has(key) || this.#assumed.has(key)) return true;
+    if (this.#different.has(key) || this.#depth === longestChain) return false;
+    this.#assumed.add(key);
+    this.#depth++;
+    let equal = false;
+    try {
+      equal = compare();
+    } finally {
+      this.#depth--;
+      if (!equal) this.#different.add(key);
+      if (this.#depth === 0) {
+        if (equal) for (const assumed of this.#assumed) this.#equal.add(assumed);
+        this.#assumed.clear();
+      }
+    }
+    return equal;
+  }
+}
+
+/** Longest literal that a finding shows in full. */
+const longestShown = 64;
 
 /** A target in words, for findings and reports. */
 export function describe(target: Target): string {
@@ -22,16 +57,30 @@ export function describe(target: Target): string {
     case 'external':
       return target.name;
     case 'piece':
-      return target.offset === 0 ? target.piece.name : `${target.piece.name}+0x${target.offset.toString(16)}`;
+      return withOffset(target.piece.name, target.offset);
     case 'string':
-      return JSON.stringify(target.bytes);
+      return JSON.stringify(
+        target.bytes.length > longestShown ? `${target.bytes.slice(0, longestShown)}…` : target.bytes,
+      );
     case 'constant':
-      return `constant ${[...target.bytes].map((char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('')}`;
+      return `constant ${[...target.bytes.slice(0, longestShown)].map((char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('')}`;
     case 'place':
-      return `${target.section.name}+0x${target.offset.toString(16)}`;
+      return withOffset(target.section.name, target.offset);
     case 'absolute':
       return `0x${target.value.toString(16)}`;
   }
+}
+
+function withOffset(name: string, offset: number): string {
+  if (offset === 0) return name;
+  return offset < 0 ? `${name}-0x${(-offset).toString(16)}` : `${name}+0x${offset.toString(16)}`;
+}
+
+/** True when two references are of one form: a branch to a symbol (PLT32) and to a place of this object (PC32) are. */
+export function sameForm(sides: Sides, b: number, a: number): boolean {
+  if (b === a) return true;
+  const { arch } = sides.before;
+  return arch.isPcRelative(b) && arch.isPcRelative(a) && arch.fieldWidth(b) === arch.fieldWidth(a);
 }
 
 /** True when two references mean the same thing on both sides. */
@@ -62,93 +111,95 @@ export function sameTarget(sides: Sides, b: Target, a: Target): boolean {
 function sameUnpaired(sides: Sides, b: Piece, a: Piece): boolean {
   if (stemOf(b.name) !== stemOf(a.name) || b.size !== a.size) return false;
   if (isFreshPiece(b) !== isFreshPiece(a)) return false;
-  if (!isFreshPiece(b) && !(isNumbered(b.name) && sectionKind(b.section) === 'rodata')) return false;
-  if (sectionKind(b.section) !== sectionKind(a.section)) return false;
-  return sameContent(sides, b, a, lineRanges(b));
+  const kind = sides.before.kindOf(b.section);
+  if (!isFreshPiece(b) && !(isNumbered(b.name) && kind === 'rodata')) return false;
+  if (kind !== sides.after.kindOf(a.section)) return false;
+  return sides.verdicts.decide(`${b.id}:${a.id}`, () => sameContent(sides, b, a, lineRanges(b)));
 }
 
+/** Bytes that do not count in a comparison; with `bits`, only those bits of each. */
+export type Ignored = readonly [start: number, end: number, bits?: number];
+
 /** `struct _ddebug` keeps the line number in a bit field (include/linux/dynamic_debug.h): bits 0–17 of the word at 32. */
-function lineRanges(piece: Piece): readonly (readonly [number, number])[] {
-  return piece.section.name === '__dyndbg' ? [[32, 35]] : [];
+function lineRanges(piece: Piece): readonly Ignored[] {
+  if (piece.section.name !== '__dyndbg') return [];
+  return [
+    [32, 34],
+    [34, 35, 3],
+  ];
 }
 
 /** True when two variables have the same bytes and refer to the same things, leaving out `ignore`. */
-export function sameContent(
-  sides: Sides,
-  b: Piece,
-  a: Piece,
-  ignore: readonly (readonly [number, number])[] = [],
-): boolean {
-  const key = `${b.id}:${a.id}`;
-  if (sides.open.has(key)) return true;
-  sides.open.add(key);
-  try {
-    if (b.size !== a.size) return false;
-    const bRefs = sides.before.referencesOf(b);
-    const aRefs = sides.after.referencesOf(a);
-    return sameStretch(
-      sides,
-      { bytes: sides.before.content(b), start: b.start, references: bRefs },
-      { bytes: sides.after.content(a), start: a.start, references: aRefs },
-      ignore,
-    );
-  } finally {
-    sides.open.delete(key);
-  }
+export function sameContent(sides: Sides, b: Piece, a: Piece, ignore: readonly Ignored[] = []): boolean {
+  if (b.size !== a.size) return false;
+  if (b.section.type === SHT.NOBITS && a.section.type === SHT.NOBITS) return true;
+  return sameStretch(
+    sides,
+    { bytes: sides.before.content(b), start: b.start, references: sides.before.referencesOf(b) },
+    { bytes: sides.after.content(a), start: a.start, references: sides.after.referencesOf(a) },
+    ignore,
+  );
 }
 
+/** Bytes of a section with the references that they make. */
 export interface Stretch {
   readonly bytes: Uint8Array;
+  /** Where the bytes are in the section that the references count from. */
   readonly start: number;
   readonly references: readonly Reference[];
 }
 
-export function sameStretch(
-  sides: Sides,
-  b: Stretch,
-  a: Stretch,
-  ignore: readonly (readonly [number, number])[] = [],
-): boolean {
+/** True when two stretches have the same bytes outside relocated fields and refer to the same things. */
+export function sameStretch(sides: Sides, b: Stretch, a: Stretch, ignore: readonly Ignored[] = []): boolean {
   if (b.bytes.length !== a.bytes.length || b.references.length !== a.references.length) return false;
   const masked = new Uint8Array(b.bytes.length);
-  for (const [start, end] of ignore) masked.fill(1, start, end);
+  for (const [start, end, bits] of ignore) masked.fill(bits ?? 0xff, start, end);
   for (let index = 0; index < b.references.length; index++) {
     const rb = b.references[index];
     const ra = a.references[index];
     const at = rb.offset - b.start;
-    if (at !== ra.offset - a.start || rb.type !== ra.type) return false;
-    masked.fill(1, at, at + (sides.before.arch.fieldWidth(rb.type) ?? 0));
+    if (at !== ra.offset - a.start || !sameForm(sides, rb.type, ra.type)) return false;
+    masked.fill(0xff, at, at + (sides.before.arch.fieldWidth(rb.type) ?? 0));
     if (!sameTarget(sides, rb.target, ra.target)) return false;
   }
-  return b.bytes.every((byte, index) => masked[index] === 1 || byte === a.bytes[index]);
+  return b.bytes.every((byte, index) => ((byte ^ a.bytes[index]) & ~masked[index]) === 0);
 }
 
-function samePlace(
-  sides: Sides,
-  b: Extract<Target, { kind: 'place' }>,
-  a: Extract<Target, { kind: 'place' }>,
-): boolean {
-  if (b.section.name !== a.section.name) return false;
-  if (sides.before.kindOf(b.section) === 'fragments') {
-    const key = `f${b.section.index}:${b.offset}:${a.section.index}:${a.offset}`;
-    if (sides.open.has(key)) return true;
-    sides.open.add(key);
-    try {
+type Place = Extract<Target, { kind: 'place' }>;
+
+/**
+ * A place without a symbol has no identity but its content. Code, constants and fragments are compared from there to where the next
+ * one begins; a variable without a name is the same only when its whole section is.
+ */
+function samePlace(sides: Sides, b: Place, a: Place): boolean {
+  const kind = sides.before.kindOf(b.section);
+  if (kind !== sides.after.kindOf(a.section)) return false;
+  const key = `place ${b.section.index}:${b.offset}:${a.section.index}:${a.offset}`;
+  const inside = ({ section, offset }: Place) => offset >= 0 && offset < section.size;
+  return sides.verdicts.decide(key, () => {
+    if ((kind === 'fragments' || kind === 'rodata' || kind === 'text') && inside(b) && inside(a)) {
       const fb = sides.beforeTables.fragmentAt(b.section, b.offset);
       const fa = sides.afterTables.fragmentAt(a.section, a.offset);
       return sameStretch(sides, fragment(sides.before, fb), fragment(sides.after, fa));
-    } finally {
-      sides.open.delete(key);
     }
-  }
-  if (b.section.type === SHT.NOBITS && b.section.size === 0) return true;
-  return b.offset === a.offset;
+    return (
+      b.section.name === a.section.name && b.offset === a.offset && sameSection(sides, b.section, a.section)
+    );
+  });
 }
 
-export function fragment(
-  model: ObjectModel,
-  part: { section: Section; start: number; end: number },
-): Stretch {
+/** True when two sections have the same content as a whole. */
+export function sameSection(sides: Sides, b: Section, a: Section): boolean {
+  if (b.type !== a.type || b.flags !== a.flags || b.size !== a.size) return false;
+  return sameStretch(
+    sides,
+    { bytes: sides.before.bytes(b), start: 0, references: sides.before.references(b) },
+    { bytes: sides.after.bytes(a), start: 0, references: sides.after.references(a) },
+  );
+}
+
+/** The content of a fragment. */
+export function fragment(model: ObjectModel, part: Fragment): Stretch {
   return {
     bytes: model.bytes(part.section).subarray(part.start, part.end),
     start: part.start,

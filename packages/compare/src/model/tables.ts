@@ -1,5 +1,6 @@
-import { FormatError, type Section } from '@klpkit/formats';
-import { type ObjectModel, type Piece, type Reference, slice } from './model.ts';
+import { FormatError, type Section, SHT } from '@klpkit/formats';
+import type { ObjectModel, Piece, Reference } from './model.ts';
+import { slice } from './references.ts';
 import { tableShape } from './sections.ts';
 
 /** One entry of a section such as `__bug_table`: it describes a place in a function. */
@@ -15,7 +16,7 @@ export interface TableEntry {
   readonly references: readonly Reference[];
 }
 
-/** A stretch of `.altinstr_replacement`, `.altinstr_aux` or `.fixup` that belongs to one user. */
+/** A stretch without symbols: of `.altinstr_replacement`, `.altinstr_aux`, `.fixup`, or of unnamed constants and code. */
 export interface Fragment {
   readonly section: Section;
   readonly start: number;
@@ -28,9 +29,15 @@ export interface Tables {
   of(piece: Piece): readonly TableEntry[];
   /** Entries whose place no function covers. */
   readonly homeless: readonly TableEntry[];
-  /** The fragment that starts at `offset`, for a section of kind `fragments`. */
+  /**
+   * The fragment that starts at `offset`: up to the next place that something refers to, the next symbol, or the end of the section.
+   * For sections of kind `fragments`, `rodata` and `text`.
+   */
   fragmentAt(section: Section, offset: number): Fragment;
 }
+
+/** Longest padding before a function that belongs to it (-fpatchable-function-entry). */
+const longestPadding = 64;
 
 /**
  * Cuts the table sections of an object into entries and finds each one's function.
@@ -44,19 +51,7 @@ export function readTables(model: ObjectModel, sizes?: ReadonlyMap<string, numbe
   const homeless: TableEntry[] = [];
   for (const section of model.elf.sections) {
     if (model.kindOf(section) !== 'table') continue;
-    const shape = tableShape(section.name, sizes);
-    if (!shape) continue;
-    const references = model.references(section);
-    const rest = section.size % shape.entrySize;
-    // The last .parainstructions entry lacks its padding of 4 bytes.
-    if (rest !== 0 && section.name !== '.parainstructions')
-      throw new FormatError(
-        `elf: section ${section.index} (${section.name}) has ${section.size} bytes, no multiple of the entry size ${shape.entrySize}; ${references.length} relocations`,
-      );
-    for (let start = 0, index = 0; start < section.size; start += shape.entrySize, index++) {
-      const size = Math.min(shape.entrySize, section.size - start);
-      const own = slice(references, start, start + size);
-      const entry: TableEntry = { section, index, start, size, owner: ownerOf(model, own), references: own };
+    for (const entry of readTable(model, section, sizes)) {
       entries.push(entry);
       if (!entry.owner) homeless.push(entry);
       else {
@@ -74,10 +69,42 @@ export function readTables(model: ObjectModel, sizes?: ReadonlyMap<string, numbe
     fragmentAt(section, offset) {
       cuts ??= fragmentCuts(model, entries);
       const points = cuts.get(section.index) ?? [];
-      const end = points.find((point) => point > offset) ?? section.size;
-      return { section, start: offset, end };
+      return { section, start: offset, end: firstAbove(points, offset) ?? Math.max(offset, section.size) };
     },
   };
+}
+
+function readTable(
+  model: ObjectModel,
+  section: Section,
+  sizes: ReadonlyMap<string, number> | undefined,
+): TableEntry[] {
+  const shape = tableShape(section.name, sizes);
+  if (!shape) return [];
+  const at = `section ${section.index} (${section.name})`;
+  if (section.type === SHT.NOBITS || section.type === SHT.NULL)
+    throw new FormatError(`elf: ${at} has type ${section.type} without bytes, expected a table`);
+  const references = model.references(section);
+  const rest = section.size % shape.entrySize;
+  // The last .parainstructions entry lacks its padding of 4 bytes.
+  if (rest !== 0 && section.name !== '.parainstructions')
+    throw new FormatError(
+      `elf: ${at} has ${section.size} bytes, no multiple of the entry size ${shape.entrySize}; ${references.length} relocations`,
+    );
+  const entries: TableEntry[] = [];
+  for (let start = 0; start < section.size; start += shape.entrySize) {
+    const size = Math.min(shape.entrySize, section.size - start);
+    const own = slice(references, start, start + size);
+    entries.push({
+      section,
+      index: entries.length,
+      start,
+      size,
+      owner: ownerOf(model, own),
+      references: own,
+    });
+  }
+  return entries;
 }
 
 function ownerOf(model: ObjectModel, references: readonly Reference[]): Piece | undefined {
@@ -87,15 +114,37 @@ function ownerOf(model: ObjectModel, references: readonly Reference[]): Piece | 
   if (target.kind !== 'place') return undefined;
   if (model.kindOf(target.section) === 'fragments') return undefined;
   // The padding before a function (-fpatchable-function-entry=16,16) belongs to the function behind it.
-  return model
-    .piecesIn(target.section)
-    .find(
-      (piece) =>
-        piece.kind === 'function' && piece.start >= target.offset && piece.start - target.offset <= 64,
-    );
+  const next = firstPieceFrom(model.piecesIn(target.section), target.offset);
+  return next?.kind === 'function' && next.start - target.offset <= longestPadding ? next : undefined;
 }
 
-/** Every offset of a fragment section that something refers to: a fragment ends where the next begins. */
+/** The first piece that starts at `offset` or later. */
+function firstPieceFrom(pieces: readonly Piece[], offset: number): Piece | undefined {
+  let low = 0;
+  let high = pieces.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (pieces[middle].start < offset) low = middle + 1;
+    else high = middle;
+  }
+  return pieces[low];
+}
+
+function firstAbove(points: readonly number[], offset: number): number | undefined {
+  let low = 0;
+  let high = points.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (points[middle] <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return points[low];
+}
+
+/** Kinds of sections whose references cut fragments. A table's own references into fragment code (an alternative within a slow path) do not. */
+const cutting = new Set(['text', 'init', 'data', 'rodata']);
+
+/** Every offset of an unnamed stretch that something refers to: a fragment ends where the next begins. */
 function fragmentCuts(model: ObjectModel, entries: readonly TableEntry[]): Map<number, number[]> {
   const points = new Map<number, Set<number>>();
   const add = (section: Section, offset: number) => {
@@ -103,13 +152,11 @@ function fragmentCuts(model: ObjectModel, entries: readonly TableEntry[]): Map<n
     if (known) known.add(offset);
     else points.set(section.index, new Set([offset]));
   };
+  for (const piece of model.pieces) add(piece.section, piece.start);
   for (const section of model.elf.sections) {
-    const kind = model.kindOf(section);
-    // A table's own references into fragment code (an alternative within a slow path) cut nothing.
-    if (kind !== 'text' && kind !== 'init') continue;
+    if (!cutting.has(model.kindOf(section))) continue;
     for (const { target } of model.references(section))
-      if (target.kind === 'place' && model.kindOf(target.section) === 'fragments')
-        add(target.section, target.offset);
+      if (target.kind === 'place') add(target.section, target.offset);
   }
   for (const entry of entries) {
     if (entry.section.name !== '.altinstructions') continue;
