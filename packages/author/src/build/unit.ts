@@ -92,13 +92,14 @@ function matchFindings(context: KernelContext, unit: Unit, match: UnitMatch): Fi
 }
 
 /** Cuts the unit's part of the livepatch out of its after object. */
-export function extractUnit(
+export async function extractUnit(
   context: KernelContext,
   judged: JudgedUnit,
   number: number,
   provided: ReadonlySet<string>,
-): Extraction {
+): Promise<Extraction> {
   const { unit, match, comparison, shipped } = judged;
+  const others = await exportingModules(context, comparison.after, shipped);
   const known = new Set(externalNames(comparison.before));
   const resolver = makeResolver({
     object: unit.owner,
@@ -106,6 +107,11 @@ export function extractUnit(
     depends: shipped?.depends ?? new Set(),
     positionOf: (piece) => match.positionOf(piece),
     inModule: (name) => shipped && modulePositionByName(shipped, name),
+    inOther: (owner, name) => {
+      const other = others.get(owner);
+      const position = other && modulePositionByName(other, name);
+      return position ?? { ok: false, reason: `the module ${owner} has no global symbol ${name}` };
+    },
     inImage(name) {
       // What the shipped code itself refers to is proof; a name that only the fixed code uses must speak for itself.
       if (!shipped && known.has(name)) {
@@ -119,6 +125,21 @@ export function extractUnit(
     ibt: context.ibt,
   });
   return extract({ unit: unit.source, number, object: unit.owner, comparison, resolver });
+}
+
+/** The modules that export what the fixed unit refers to, among those that its own module depends on. */
+async function exportingModules(
+  context: KernelContext,
+  after: ObjectModel,
+  shipped: ShippedModule | undefined,
+): Promise<Map<string, ShippedModule>> {
+  const owners = new Set<string>();
+  for (const name of externalNames(after)) {
+    const owner = context.exports.get(name)?.owner;
+    if (owner !== undefined && shipped?.depends.has(owner)) owners.add(owner);
+  }
+  const modules = await Promise.all([...owners].sort().map((owner) => context.module(owner)));
+  return new Map(modules.map((other) => [other.name, other]));
 }
 
 function externalNames(model: ObjectModel): string[] {

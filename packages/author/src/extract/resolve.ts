@@ -23,6 +23,8 @@ export interface ResolverInput {
   readonly inModule: (name: string) => Answer<Position> | undefined;
   /** A symbol of vmlinux that the unit refers to from outside; `undefined` when the image has none. */
   readonly inImage: (name: string) => Answer<Position> | undefined;
+  /** A symbol that another module exports, in that module. */
+  readonly inOther: (owner: string, name: string) => Answer<Position>;
   /** Global functions and variables that this livepatch adds. */
   readonly provided: ReadonlySet<string>;
   readonly noreturns: ReadonlySet<string>;
@@ -59,7 +61,7 @@ export function makeResolver(input: ResolverInput): Resolver {
         if (own) return klp(object, own);
       }
       if (known && known.owner !== 'vmlinux') {
-        if (input.depends.has(known.owner)) return { kind: 'klp', object: known.owner, name, sympos: 0 };
+        if (input.depends.has(known.owner)) return klp(known.owner, input.inOther(known.owner, name));
         return {
           kind: 'unresolved',
           reason: `the module ${known.owner} exports it, and ${object} does not depend on that module`,
