@@ -1,0 +1,207 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { type Finding, Refusal } from '@klpkit/findings';
+import { contentKey, type RunResult, removeAtInterrupt, run, writeFileAtomic } from '@klpkit/host';
+import { cleanEnvironment, type Kernel, moduleSymvers } from '@klpkit/kernel';
+import { convertKlp, glueSource, type LivepatchPlan, type Placeholder } from '@klpkit/livepatch';
+import { modpostFindings, objtoolFindings } from './messages.ts';
+import { fill, loadRecipe, type Recipe } from './recipe.ts';
+import { checkUndefined, undefinedSymbols } from './undefined.ts';
+
+/** What {@link finishModule} makes a module of. */
+export interface FinishRequest {
+  readonly plan: LivepatchPlan;
+  /** Relocatable objects before objtool, in the order in which they are linked. */
+  readonly objects: readonly Uint8Array[];
+  readonly placeholders: readonly Placeholder[];
+  /** Where intermediate files go and stay; absent: a temporary folder that is removed. */
+  readonly workFolder?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One program that was run. */
+export interface FinishCommand {
+  /** `compile the glue`, `link`, `objtool`, `modpost`, … */
+  readonly step: string;
+  readonly argv: readonly string[];
+  /** Wall time in milliseconds. */
+  readonly ms: number;
+}
+
+/** A livepatch module, ready to load. */
+export interface FinishedModule {
+  readonly name: string;
+  /** The bytes of `<name>.ko`. */
+  readonly ko: Uint8Array;
+  /** What was run, in order of its start. */
+  readonly commands: readonly FinishCommand[];
+  /** Warnings of objtool and modpost, and notes of klpkit. */
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Makes a loadable module of the objects of a livepatch: writes and compiles its glue, links, lets the kernel's own objtool and
+ * modpost do their part with the arguments of the kernel's own makefiles, links again, and turns placeholders into KLP
+ * relocations. The same request gives the same bytes.
+ *
+ * @throws {Refusal} with every reason: names, undefined symbols that are neither exports nor placeholders, what objtool or modpost
+ *   call errors, what {@link convertKlp} refuses
+ */
+export async function finishModule(kernel: Kernel, request: FinishRequest): Promise<FinishedModule> {
+  const glue = glueSource(request.plan);
+  if (request.workFolder !== undefined) {
+    await mkdir(request.workFolder, { recursive: true });
+    return new Finisher(kernel, request, request.workFolder).finish(glue);
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'klpkit-finish-'));
+  const forget = removeAtInterrupt(folder);
+  try {
+    return await new Finisher(kernel, request, folder).finish(glue);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+    forget();
+  }
+}
+
+class Finisher {
+  readonly #kernel: Kernel;
+  readonly #request: FinishRequest;
+  readonly #folder: string;
+  readonly #name: string;
+  readonly #commands: FinishCommand[] = [];
+  readonly #findings: Finding[] = [];
+
+  constructor(kernel: Kernel, request: FinishRequest, folder: string) {
+    this.#kernel = kernel;
+    this.#request = request;
+    this.#folder = folder;
+    this.#name = request.plan.name;
+  }
+
+  async finish(glue: string): Promise<FinishedModule> {
+    const { placeholders, signal } = this.#request;
+    const name = this.#name;
+    const recipe = await loadRecipe(this.#kernel, signal);
+    const exports = moduleSymvers(this.#kernel);
+    exports.catch(() => {});
+    const [objects, common] = await allOf([
+      this.#makeObjects(recipe, glue),
+      this.#commonObject(recipe),
+    ] as const);
+    await this.#run('link', [...this.#fill(recipe.link), ...objects]);
+    if (recipe.objtoolOn === 'linked') await this.#objtool(recipe, this.#path(`${name}.o`));
+    const linked = await readFile(this.#path(`${name}.o`));
+    this.#findings.push(...checkUndefined(undefinedSymbols(linked), placeholders, await exports));
+    await this.#modpost(recipe, objects);
+    this.#refuseErrors();
+    await this.#run('compile what modpost wrote', this.#fill(recipe.compileMod));
+    const parts = [this.#path(`${name}.o`), this.#path(`${name}.mod.o`), ...(common ? [common] : [])];
+    await this.#run('final link', [...this.#fill(recipe.linkFinal), ...parts]);
+    const symvers = await exports;
+    const ko = convertKlp(await readFile(this.#path(`${name}.ko`)), placeholders, {
+      isExport: (symbol) => symvers.has(symbol),
+    });
+    await writeFileAtomic(this.#path(`${name}.ko`), ko);
+    return { name, ko, commands: this.#commands, findings: this.#findings };
+  }
+
+  /** Writes the objects given and compiles the glue; their paths, the glue's first. */
+  async #makeObjects(recipe: Recipe, glue: string): Promise<string[]> {
+    const objects = [this.#path('glue.o')];
+    await writeFile(this.#path('glue.c'), glue);
+    const compiled = this.#run('compile the glue', this.#fill(recipe.compile, 'glue'));
+    const written = this.#request.objects.map(async (bytes, number) => {
+      const path = this.#path(`part${number}.o`);
+      objects[number + 1] = path;
+      await writeFile(path, bytes);
+    });
+    await allOf([compiled, ...written]);
+    if (recipe.objtoolOn === 'objects') for (const object of objects) await this.#objtool(recipe, object);
+    return objects;
+  }
+
+  /** The part that is the same in all modules of a kernel; compiled once and kept. */
+  async #commonObject(recipe: Recipe): Promise<string | undefined> {
+    if (!recipe.compileCommon) return undefined;
+    const key = contentKey(JSON.stringify(recipe.compileCommon)).slice(0, 16);
+    const kept = join(this.#kernel.dir, 'finish', `module-common-${key}.o`);
+    if (await readFile(kept).catch(() => undefined)) return kept;
+    await this.#run('compile module-common.c', this.#fill(recipe.compileCommon));
+    await writeFileAtomic(kept, await readFile(this.#path('.module-common.o')));
+    return kept;
+  }
+
+  async #objtool(recipe: Recipe, object: string): Promise<void> {
+    if (!recipe.objtool) return;
+    const result = await this.#run('objtool', [...this.#fill(recipe.objtool), object], false);
+    const findings = objtoolFindings(result.stderr.replaceAll(`${this.#folder}/`, ''));
+    this.#findings.push(...findings);
+    if (result.code !== 0 && !findings.some(({ severity }) => severity === 'error'))
+      this.#failed('objtool', result);
+  }
+
+  async #modpost(recipe: Recipe, objects: readonly string[]): Promise<void> {
+    const name = this.#name;
+    await writeFile(this.#path(`${name}.mod`), `${objects.join('\n')}\n`);
+    await writeFile(this.#path('modules.order'), `${this.#path(`${name}.o`)}\n`);
+    // modpost looks into these for versions of what the objects export: nothing.
+    for (const object of objects) await writeFile(this.#path(`.${basename(object)}.cmd`), '');
+    const result = await this.#run('modpost', this.#fill(recipe.modpost), false);
+    const known = new Set(this.#request.placeholders.map(({ symbol }) => symbol));
+    // What is neither export nor placeholder has been found already, with its reason.
+    const reported = new Set(this.#findings.map(({ at }) => at?.symbol));
+    const findings = modpostFindings(
+      result.stderr.replaceAll(`${this.#folder}/`, ''),
+      (symbol) => known.has(symbol) || reported.has(symbol),
+    );
+    this.#findings.push(...findings);
+    if (result.code !== 0 && !this.#findings.some(({ severity }) => severity === 'error'))
+      this.#failed('modpost', result);
+  }
+
+  #failed(program: string, result: RunResult): void {
+    const how = result.code === null ? `was ended by ${result.signal}` : `ended with code ${result.code}`;
+    const last = result.stderr.trim().split('\n').at(-1);
+    this.#findings.push({
+      id: program,
+      severity: 'error',
+      what: `${program} ${how}${last ? `: ${last}` : ''}`,
+    });
+  }
+
+  #refuseErrors(): void {
+    const errors = this.#findings.filter(({ severity }) => severity === 'error');
+    if (errors.length > 0) throw new Refusal(errors);
+  }
+
+  async #run(step: string, argv: readonly string[], check = true): Promise<RunResult> {
+    const command = { step, argv, ms: 0 };
+    this.#commands.push(command);
+    const result = await run(argv, {
+      cwd: this.#kernel.buildDir,
+      env: cleanEnvironment,
+      signal: this.#request.signal,
+      timeoutMs: 120_000,
+      check,
+    });
+    command.ms = result.ms;
+    return result;
+  }
+
+  #fill(argv: readonly string[], unit?: string): string[] {
+    return fill(argv, { folder: this.#folder, name: this.#name, ...(unit === undefined ? {} : { unit }) });
+  }
+
+  #path(file: string): string {
+    return join(this.#folder, file);
+  }
+}
+
+/** As Promise.all, but waits for the others before it throws: none may work on in a folder that is removed. */
+async function allOf<const T extends readonly Promise<unknown>[]>(
+  promises: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises) as Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }>;
+}

@@ -1,0 +1,2 @@
+export { type FinishCommand, type FinishedModule, type FinishRequest, finishModule } from './finish.ts';
+export { buildFromC, type SourceRequest } from './from-c.ts';
