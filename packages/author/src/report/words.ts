@@ -1,0 +1,50 @@
+import type { Report, ReportFunction } from './schema.ts';
+
+/** A number with thin groups of three: `12,345`. The same in every locale. */
+export function number(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** `1 byte`, `2 bytes`. */
+export function plural(count: number, noun: string): string {
+  return `${number(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** A size in bytes. */
+export function sizeText(bytes: number): string {
+  return plural(bytes, 'byte');
+}
+
+/** A symbol with its position where the name is not unique: `f` or `f (number 2 of its name)`. */
+export function positionText(symbol: { readonly name: string; readonly sympos: number }): string {
+  return symbol.sympos === 0 ? symbol.name : `${symbol.name} (number ${symbol.sympos} of its name)`;
+}
+
+/** Where the hunks of a file went, and how far they had to be moved. */
+export function hunksText(hunks: Report['fixes'][number]['files'][number]['hunks']): string {
+  const moved = hunks.flatMap(({ line, offset, fuzz }) => {
+    const parts: string[] = [];
+    if (offset !== 0) parts.push(`offset ${offset > 0 ? '+' : ''}${offset}`);
+    if (fuzz !== 0) parts.push(`fuzz ${fuzz}`);
+    return parts.length > 0 ? [`line ${line} with ${parts.join(' and ')}`] : [];
+  });
+  const all = plural(hunks.length, 'hunk');
+  return moved.length > 0 ? `${all} (${moved.join('; ')})` : `${all} where the patch says`;
+}
+
+/** The first difference in a sentence; nothing for a function that changes with another. */
+export function differenceText(entry: ReportFunction): string | undefined {
+  const { difference } = entry;
+  if (!difference || difference.kind === 'with') return undefined;
+  const at = `+0x${difference.offset.toString(16)}`;
+  if (difference.kind === 'section') return `section ${difference.before} becomes ${difference.after}`;
+  return `first difference at ${at}: ${difference.before} becomes ${difference.after}`;
+}
+
+/** What would move a cursor, or turn the direction of the text around it, shown as a number: names come from untrusted files. */
+export function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Bidi_Control}]/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
