@@ -4,7 +4,7 @@ import { contentKey, writeFileAtomic } from '@klpkit/host';
 import type { Kernel } from '../types.ts';
 
 /** Version of what the files in the folder of units hold. */
-const layout = 'units-1';
+const layout = 'units-2';
 
 /**
  * A value that is computed once per kernel and kept in its folder. A kernel's source, configuration and compiler do not

@@ -44,6 +44,8 @@ export interface BuiltObject {
   readonly source: string;
   readonly owner: string;
   readonly ko?: string;
+  /** Set if a makefile further down is in the way when asking from the top: the folder to ask in. */
+  readonly askedIn?: string;
 }
 
 /**
@@ -58,10 +60,10 @@ export async function findUnits(
   const { signal } = options;
   const wanted: BuiltObject[] = [];
   const rest: string[] = [];
-  for (const source of sources) {
-    const built = await builtFrom(kernel, source, signal);
+  const builtOf = (source: string) => builtFrom(kernel, source, signal);
+  for (const [i, built] of (await mapParallel(sources, 2, builtOf, signal)).entries()) {
     if (built.length > 0) wanted.push(...built);
-    else rest.push(source);
+    else rest.push(sources[i] as string);
   }
   const missing: MissingSource[] = [];
   for (const source of rest) {
@@ -71,7 +73,7 @@ export async function findUnits(
       continue;
     }
     const includers = await includersOf(kernel, [source], options);
-    const built = (await mapParallel(includers, 2, (one) => builtFrom(kernel, one, signal), signal)).flat();
+    const built = (await mapParallel(includers, 2, builtOf, signal)).flat();
     if (built.length > 0) wanted.push(...built);
     else missing.push({ source, reason: unlisted(includers), options: [] });
   }
@@ -114,32 +116,36 @@ export async function builtFrom(
       continue;
     }
     const lists = await folderLists(kernel, folder, signal);
-    if (lists) built.push(...objectsOf(lists, source));
+    if (lists) built.push(...objectsOf(lists, folder, source));
     if (lists && built.length > 0) break;
-    if (lists && folder === dirname(source)) break;
   }
   for (const outside of await outsideFolders(kernel, source)) {
     const lists = outside === folder ? null : await folderLists(kernel, outside, signal);
-    if (lists) built.push(...objectsOf(lists, source));
+    if (lists) built.push(...objectsOf(lists, outside, source));
   }
   return built;
 }
 
 /** The objects among a folder's lists that come from a source. */
-export function objectsOf(lists: FolderLists, source: string): BuiltObject[] {
+export function objectsOf(lists: FolderLists, folder: string, source: string): BuiltObject[] {
   const names = new Set([source.replace(/\.c$/, '.o')]);
   for (const { to, from } of lists.rules) {
     if (source.startsWith(from)) names.add(`${to}${source.slice(from.length).replace(/\.c$/, '.o')}`);
   }
   const isMeant = (object: string) => names.has(normalize(object));
+  const asked = (object: string) =>
+    lists.entered.some((below) => object.startsWith(`${below}/`)) ? { askedIn: folder } : {};
   return [
-    ...lists.builtin.filter(isMeant).map((object) => ({ object, source, owner: 'vmlinux' })),
+    ...lists.builtin
+      .filter(isMeant)
+      .map((object) => ({ object, source, owner: 'vmlinux', ...asked(object) })),
     ...lists.modules.flatMap((module) =>
       module.parts.filter(isMeant).map((object) => ({
         object,
         source,
         owner: moduleName(module.object.replace(/\.o$/, '')),
         ko: module.object.replace(/\.o$/, '.ko'),
+        ...asked(object),
       })),
     ),
   ];
@@ -168,13 +174,14 @@ export async function unitsOf(
     else asked.push(one);
   }
   const unreached: BuiltObject[] = [];
-  for (let at = 0; at < asked.length; at += goalsAtOnce) {
-    const chunk = asked.slice(at, at + goalsAtOnce);
+  let done = 0;
+  for (const chunk of chunksOf(asked)) {
     if (asked.length > goalsAtOnce) {
-      onProgress?.({ label: 'ask Kbuild for flags', done: at, total: asked.length, unit: 'units' });
+      onProgress?.({ label: 'ask Kbuild for flags', done, total: asked.length, unit: 'units' });
     }
+    done += chunk.length;
     const goals = [...new Set(chunk.map(({ object }) => object))];
-    const printed = await dryRun(kernel, goals, signal);
+    const printed = await dryRun(kernel, chunk[0]?.askedIn ?? '.', goals, signal);
     const generated = generatedFiles(printed);
     if (generated.length > 0) await makeGenerated(kernel, generated, signal);
     const byObject = new Map(compilations(printed).map((one) => [one.object, one]));
@@ -184,13 +191,23 @@ export async function unitsOf(
         unreached.push(one);
         continue;
       }
-      const unit: Unit = { ...one, argv: compilation.argv };
+      const { askedIn: _, ...fields } = one;
+      const unit: Unit = { ...fields, argv: compilation.argv };
       await writeFileAtomic(unitPath(kernel, one), JSON.stringify(unit));
       units.push(unit);
     }
   }
   units.sort((a, b) => compare(a.object, b.object) || compare(a.owner, b.owner));
   return { units, unreached };
+}
+
+/** Objects to ask for at once: from the top as many as a command line should have, else folder by folder. */
+function chunksOf(asked: readonly BuiltObject[]): BuiltObject[][] {
+  const chunks: BuiltObject[][] = [];
+  for (const group of Map.groupBy(asked, ({ askedIn }) => askedIn).values()) {
+    for (let at = 0; at < group.length; at += goalsAtOnce) chunks.push(group.slice(at, at + goalsAtOnce));
+  }
+  return chunks;
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

@@ -42,9 +42,17 @@ const notGenerated = /^(CC|AS|LD|AR|HOST\w*|OBJTOOL|CHK|CHECK|MODPOST|SYNC|CALL|
 /** The generated files that make would make first, by Kbuild's short messages: `  GEN     lib/crc32table.h`. */
 export function generatedFiles(printed: string): string[] {
   const files = new Set<string>();
-  for (const match of printed.matchAll(/echo ' {2}(\w+)(?: \[M\])? +(\S+)'/g)) {
-    const [, label = '', target = ''] = match;
-    if (!notGenerated.test(label) && /\.(c|h|S|inc)$/.test(target)) files.add(target);
+  for (const match of printed.matchAll(/echo ' {2}([\w.]+)(?: \[M\])? +([^'\n]+)'/g)) {
+    const [, label = '', targets = ''] = match;
+    if (notGenerated.test(label)) continue;
+    for (const target of targets.trim().split(/\s+/)) {
+      // The message for a compiled grammar names both its files at once.
+      for (const file of target.endsWith('.[ch]')
+        ? ['c', 'h'].map((end) => target.slice(0, -4) + end)
+        : [target]) {
+        if (/\.(c|h|S|inc)$/.test(file)) files.add(file);
+      }
+    }
   }
   return [...files].sort();
 }

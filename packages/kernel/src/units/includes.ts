@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, normalize } from 'node:path';
 import { mapParallel, run, withLock, writeFileAtomic } from '@klpkit/host';
@@ -109,14 +110,20 @@ export function parseIndex(text: string): IncludeIndex {
 }
 
 /**
- * Whether an include as written in `includer` can mean `path`: beside the includer, or by any `-I` folder, which all
- * come down to the path's end being the same.
+ * Whether an include as written in `includer` can mean `path`: beside the includer, or by some `-I` folder, which all
+ * come down to the path's end being the same. What lies beside the includer hides the rest, as the compiler has it.
  */
-export function canMean(written: string, includer: string, path: string): boolean {
+export function canMean(
+  written: string,
+  includer: string,
+  path: string,
+  exists: (path: string) => boolean,
+): boolean {
   const folder = includer.slice(0, includer.lastIndexOf('/') + 1);
-  if (normalize(folder + written) === path) return true;
+  const beside = normalize(folder + written);
+  if (beside === path) return true;
   const plain = written.replace(/^(\.\.?\/)+/, '');
-  return path === plain || path.endsWith(`/${plain}`);
+  return (path === plain || path.endsWith(`/${plain}`)) && !exists(beside);
 }
 
 /** All `.c` files that include one of the paths, directly or through other files; sorted. A superset of what compiles it. */
@@ -125,18 +132,31 @@ export async function includersOf(
   paths: readonly string[],
   options: FindOptions = {},
 ): Promise<string[]> {
-  return closure(await includeIndex(kernel, options), paths);
+  const known = new Map<string, boolean>();
+  const exists = (path: string) => {
+    let found = known.get(path);
+    if (found === undefined) {
+      found = existsSync(join(kernel.sourceDir, path));
+      known.set(path, found);
+    }
+    return found;
+  };
+  return closure(await includeIndex(kernel, options), paths, exists);
 }
 
-/** The `.c` files of {@link includersOf}, from an index. */
-export function closure(index: IncludeIndex, paths: readonly string[]): string[] {
+/** The `.c` files of {@link includersOf}, from an index; `exists` tells whether the tree has a file. */
+export function closure(
+  index: IncludeIndex,
+  paths: readonly string[],
+  exists: (path: string) => boolean,
+): string[] {
   const reached = new Set(paths);
   const sources = new Set<string>();
   for (const path of reached) {
     const name = path.slice(path.lastIndexOf('/') + 1);
     for (const [includer, written] of index.byName.get(name) ?? []) {
       const file = index.files[includer];
-      if (file === undefined || !canMean(written, file, path)) continue;
+      if (file === undefined || reached.has(file) || !canMean(written, file, path, exists)) continue;
       if (file.endsWith('.c')) sources.add(file);
       // A set gives what is added while it is walked.
       reached.add(file);

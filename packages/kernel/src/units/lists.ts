@@ -14,13 +14,15 @@ export interface FolderLists {
     readonly object: string;
     readonly parts: readonly string[];
   }[];
+  /** Folders below that are entered on their own, whatever this makefile takes out of them: `drivers/media/rc/keymaps`. */
+  readonly entered: readonly string[];
   /** Rules that take sources from elsewhere in the tree: objects `to…` come from sources `from…`. */
   readonly rules: readonly { readonly to: string; readonly from: string }[];
 }
 
 const makefile = `include $(srctree)/scripts/Makefile.build
 klp-list:
-\t$(foreach v,real-obj-y lib-y,$(info klp $v $($v)))$(foreach m,$(filter %.o,$(obj-m)),$(info klp obj-m $m $(call real-search,$(patsubst $(obj)/%,%,$m),.o,-objs -y -m)))@:
+\t$(foreach v,real-obj-y lib-y subdir-ym,$(info klp $v $($v)))$(foreach m,$(filter %.o,$(obj-m)),$(info klp obj-m $m $(call real-search,$(patsubst $(obj)/%,%,$m),.o,-objs -y -m)))@:
 `;
 
 /** Folders of libraries that are linked whole into the kernel image; those of the boot code and the like are not. */
@@ -75,10 +77,12 @@ export function parseLists(
   { isLibraryLinked, text }: { isLibraryLinked: boolean; text: string },
 ): FolderLists {
   const builtin: string[] = [];
+  const entered: string[] = [];
   const modules: FolderLists['modules'][number][] = [];
   for (const line of printed.split('\n')) {
     const [mark, list, ...words] = line.split(/\s+/);
     if (mark !== 'klp') continue;
+    if (list === 'subdir-ym') entered.push(...words.filter(Boolean));
     const objects = words.filter((word) => word.endsWith('.o'));
     if (list === 'real-obj-y' || (list === 'lib-y' && isLibraryLinked)) builtin.push(...objects);
     const [object, ...parts] = objects;
@@ -89,5 +93,5 @@ export function parseLists(
   const rules = [...text.matchAll(/^\$\(obj\)\/([^\s%]*)%\.o\s*:\s*\$\(srctree\)\/([^\s%]*)%\.c\b/gm)].map(
     (match) => ({ to: `${folder}/${match[1]}`, from: match[2] ?? '' }),
   );
-  return { builtin: [...new Set(builtin)], modules, rules };
+  return { builtin: [...new Set(builtin)], modules, entered, rules };
 }

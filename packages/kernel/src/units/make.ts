@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run, withLock } from '@klpkit/host';
+import { CommandFailed, run, withLock } from '@klpkit/host';
 import { kbuildArgv } from '../build-folder.ts';
 import type { Kernel } from '../types.ts';
 
@@ -22,30 +23,47 @@ export function compileEnvironment(kernel: Kernel): Promise<Readonly<Record<stri
   return environment;
 }
 
-/** What make would do for the goals, from the top of the tree, as text; goals that cannot be made leave no trace in it. */
+/**
+ * What make would do for the goals in a folder, as text; goals that cannot be made leave no trace in it. From the top of
+ * the tree (`.`) the folders on the way add their flags.
+ */
 export async function dryRun(
   kernel: Kernel,
+  folder: string,
   goals: readonly string[],
   signal?: AbortSignal,
 ): Promise<string> {
   // One job: with more, long lines of several jobs run into each other.
-  const argv = kbuildArgv(kernel.sourceDir, '.', '-n', '-k', '-j1', ...goals);
+  const argv = kbuildArgv(
+    kernel.sourceDir,
+    folder,
+    '-n',
+    '-k',
+    '-j1',
+    ...(folder === '.' ? [] : ['subdir-ym=']),
+    ...goals,
+  );
   const env = await compileEnvironment(kernel);
   const { stdout } = await run(argv, { cwd: kernel.buildDir, env, check: false, signal });
   return stdout;
 }
 
-/** Makes generated files for real, in the build folder. */
+/** Makes generated files (relative to the build folder) for real. Throws {@link CommandFailed} if one is still missing. */
 export async function makeGenerated(
   kernel: Kernel,
   goals: readonly string[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const argv = kbuildArgv(kernel.sourceDir, '.', ...goals);
+  // Keep going: a folder that is entered on two ways knows the goal on one of them only.
+  const argv = kbuildArgv(kernel.sourceDir, '.', '-k', ...goals);
   const env = await compileEnvironment(kernel);
   await withLock(
     join(kernel.dir, 'generated.lock'),
-    () => run(argv, { cwd: kernel.buildDir, env, timeoutMs: 300_000, signal }),
+    async () => {
+      const result = await run(argv, { cwd: kernel.buildDir, env, check: false, timeoutMs: 300_000, signal });
+      const missing = goals.filter((goal) => !existsSync(join(kernel.buildDir, goal)));
+      if (missing.length > 0) throw new CommandFailed(argv, `did not make ${missing.join(', ')}`, result);
+    },
     { signal },
   );
 }

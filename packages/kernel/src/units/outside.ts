@@ -44,7 +44,7 @@ export async function outsideFolders(kernel: Kernel, source: string): Promise<st
     const text = (await makefileText(kernel, folder)) ?? '';
     // The deepest two names are telling; further up are names like drivers.
     const names = folders.slice(1).slice(-3);
-    if (names.some((name) => new RegExp(`/${quoted(name)}\\b`).test(text))) found.push(folder);
+    if (names.some((name) => new RegExp(`\\b${quoted(name)}\\b`).test(text))) found.push(folder);
   }
   return found;
 }
