@@ -3,6 +3,7 @@ import { readTables } from '../model/tables.ts';
 import { correlate } from './correlate.ts';
 import { compareData } from './data.ts';
 import { compareFunctions, functionFindings } from './functions.ts';
+import { compareLinkage } from './linkage.ts';
 import { isFreshPiece } from './names.ts';
 import { type Sides, Verdicts } from './same.ts';
 import type { Comparison } from './types.ts';
@@ -17,12 +18,17 @@ export function compareObjects(
   after: ObjectModel,
   sizes?: ReadonlyMap<string, number>,
 ): Comparison {
-  const { correlation, findings } = correlate(before, after);
+  const beforeTables = readTables(before, sizes);
+  const afterTables = readTables(after, sizes);
+  const { correlation, findings } = correlate(
+    { model: before, tables: beforeTables },
+    { model: after, tables: afterTables },
+  );
   const sides: Sides = {
     before,
     after,
-    beforeTables: readTables(before, sizes),
-    afterTables: readTables(after, sizes),
+    beforeTables,
+    afterTables,
     correlation,
     verdicts: new Verdicts(),
   };
@@ -32,7 +38,12 @@ export function compareObjects(
     ...sides,
     functions,
     data: data.changes,
-    findings: [...findings, ...data.findings, ...functionFindings(functions)],
+    findings: [
+      ...findings,
+      ...data.findings,
+      ...functionFindings(functions),
+      ...compareLinkage(before, after, correlation),
+    ],
     isFresh: isFreshPiece,
   };
 }

@@ -1,193 +1,169 @@
 import type { Finding } from '@klpkit/findings';
-import type { ObjectModel, Piece, Reference } from '../model/model.ts';
-import { isFreshPiece, isNumbered, stemOf } from './names.ts';
+import type { ObjectModel, Piece, Target } from '../model/model.ts';
+import type { Tables } from '../model/tables.ts';
+import { coldParentName, isFreshPiece, isNumbered, stemOf } from './names.ts';
+import { pairStatics } from './statics.ts';
 import type { Correlation, PairedBy } from './types.ts';
+
+/** One side of a comparison, before anything is paired. */
+export interface Side {
+  readonly model: ObjectModel;
+  readonly tables: Tables;
+}
+
+/** Pairs found so far. */
+export class Pairs implements Correlation {
+  readonly #forward = new Map<number, Piece>();
+  readonly #backward = new Map<number, Piece>();
+  readonly #how = new Map<number, PairedBy>();
+
+  add(before: Piece, after: Piece, by: PairedBy): void {
+    this.#forward.set(before.id, after);
+    this.#backward.set(after.id, before);
+    this.#how.set(after.id, by);
+  }
+
+  afterOf(piece: Piece): Piece | undefined {
+    return this.#forward.get(piece.id);
+  }
+
+  beforeOf(piece: Piece): Piece | undefined {
+    return this.#backward.get(piece.id);
+  }
+
+  pairedBy(piece: Piece): PairedBy | undefined {
+    return this.#how.get(piece.id);
+  }
+}
+
+/** Unpaired pieces of both sides that share a stem. */
+export interface Group {
+  readonly stem: string;
+  readonly before: Piece[];
+  readonly after: Piece[];
+}
 
 /**
  * Pairs the functions and variables of two objects.
  *
- * Functions pair by name, then by stem: a wrong guess among clones is harmless, since callers that end up at another partner count
- * as changed. Variables carry state, so numbered ones (static locals) pair by who uses them, never by number; where use does not
- * decide, a finding says so (KLP122).
+ * Functions pair by name, clones by what they do and then by stem: a wrong guess among clones is harmless, since callers that end up
+ * at another partner count as changed. Variables carry state, so numbered ones (static locals) pair by who uses them, never by
+ * number; where use does not decide, a finding says so (KLP122).
  */
-export function correlate(
-  before: ObjectModel,
-  after: ObjectModel,
-): { correlation: Correlation; findings: Finding[] } {
-  const findings: Finding[] = [];
-  const forward = new Map<number, Piece>();
-  const backward = new Map<number, Piece>();
-  const how = new Map<number, PairedBy>();
-  const pair = (b: Piece, a: Piece, by: PairedBy) => {
-    forward.set(b.id, a);
-    backward.set(a.id, b);
-    how.set(a.id, by);
-  };
-
-  // Exact names. A numbered variable is left for later.
-  for (const b of before.pieces) {
-    if (b.kind === 'object' && (isNumbered(b.name) || isFreshPiece(b))) continue;
-    const partners = after.named(b.name).filter((a) => a.kind === b.kind && !backward.has(a.id));
-    if (partners.length > 0 && before.named(b.name).filter((other) => other.kind === b.kind).length === 1)
-      pair(b, partners[0], 'name');
-  }
-
-  // Clones whose number moved.
-  const groups = groupByStem(before, after, 'function', forward, backward);
-  for (const [bs, as] of groups.values()) {
-    const count = Math.min(bs.length, as.length);
-    for (let index = 0; index < count; index++) pair(bs[index], as[index], 'stem');
-  }
-
-  pairStatics(before, after, forward, backward, pair, findings);
-  return {
-    correlation: {
-      afterOf: (piece) => forward.get(piece.id),
-      beforeOf: (piece) => backward.get(piece.id),
-      pairedBy: (piece) => how.get(piece.id),
-    },
-    findings,
-  };
+export function correlate(before: Side, after: Side): { correlation: Correlation; findings: Finding[] } {
+  const pairs = new Pairs();
+  pairNames(before.model, after.model, pairs);
+  pairClones(before.model, after.model, pairs);
+  return { correlation: pairs, findings: pairStatics(before, after, pairs) };
 }
 
-type Groups = Map<string, [Piece[], Piece[]]>;
+/** Exact names that each side has once. What carries a number of the compiler's is left for later. */
+function pairNames(before: ObjectModel, after: ObjectModel, pairs: Pairs): void {
+  const only = (model: ObjectModel, name: string, kind: Piece['kind']): Piece | undefined => {
+    const found = model.named(name);
+    // Names are seldom shared; a hostile object must not make this quadratic.
+    if (found.length > 8) return undefined;
+    const [piece, ...others] = found.filter((candidate) => candidate.kind === kind);
+    return others.length === 0 ? piece : undefined;
+  };
+  for (const b of before.pieces) {
+    if (isNumbered(b.name) || isFreshPiece(b)) continue;
+    if (only(before, b.name, b.kind) !== b) continue;
+    const a = only(after, b.name, b.kind);
+    if (a && !pairs.beforeOf(a)) pairs.add(b, a, 'name');
+  }
+}
 
-function groupByStem(
+function pairClones(before: ObjectModel, after: ObjectModel, pairs: Pairs): void {
+  for (const group of groupByStem(before, after, 'function', pairs))
+    if (coldParentName(group.stem) === undefined) pairGroup(before, after, group, pairs);
+  // A cold part goes with its parent, whatever the numbers.
+  for (const b of before.pieces) {
+    const parentName = b.kind === 'function' && !pairs.afterOf(b) ? coldParentName(b.name) : undefined;
+    if (parentName === undefined) continue;
+    const [parent, ...others] = before.named(parentName);
+    const partner = parent && others.length === 0 ? pairs.afterOf(parent) : undefined;
+    if (!partner) continue;
+    const a = after.named(`${partner.name}.cold`).find((piece) => !pairs.beforeOf(piece));
+    if (a) pairs.add(b, a, 'stem');
+  }
+  for (const group of groupByStem(before, after, 'function', pairs)) pairGroup(before, after, group, pairs);
+}
+
+function pairGroup(before: ObjectModel, after: ObjectModel, group: Group, pairs: Pairs): void {
+  if (group.before.length === 0 || group.after.length === 0) return;
+  const settle = (keyOf: (model: ObjectModel, piece: Piece) => string, by: PairedBy) => {
+    const free = new Map<string, Piece[]>();
+    for (const a of group.after) {
+      if (pairs.beforeOf(a)) continue;
+      const key = keyOf(after, a);
+      const list = free.get(key);
+      if (list) list.push(a);
+      else free.set(key, [a]);
+    }
+    for (const list of free.values()) list.reverse();
+    for (const b of group.before) {
+      if (pairs.afterOf(b)) continue;
+      const a = free.get(keyOf(before, b))?.pop();
+      if (a) pairs.add(b, a, by);
+    }
+  };
+  if (group.before.length > 1 || group.after.length > 1) settle(digest, 'content');
+  settle((_, piece) => piece.name, 'name');
+  settle(() => '', 'stem');
+}
+
+/** What a function does, as far as it can be told before anything it refers to is paired: its code and the stems of its targets. */
+function digest(model: ObjectModel, piece: Piece): string {
+  const code = model.content(piece).slice();
+  const targets = model.referencesOf(piece).map((reference) => {
+    const at = reference.offset - piece.start;
+    code.fill(0, at, at + (model.arch.fieldWidth(reference.type) ?? 0));
+    return `${at} ${targetDigest(reference.target)}`;
+  });
+  return `${String.fromCharCode(...code.subarray(0, 4096))}/${code.length}/${targets.join(',')}`;
+}
+
+function targetDigest(target: Target): string {
+  switch (target.kind) {
+    case 'external':
+      return `${target.name}+${target.offset}`;
+    case 'piece':
+      return `${stemOf(target.piece.name)}+${target.offset}`;
+    case 'string':
+    case 'constant':
+      return JSON.stringify(target.bytes);
+    case 'place':
+      return target.section.name;
+    case 'absolute':
+      return `${target.value}`;
+  }
+}
+
+/** Unpaired live pieces of one kind by stem, in order of the objects. */
+export function groupByStem(
   before: ObjectModel,
   after: ObjectModel,
   kind: Piece['kind'],
-  forward: ReadonlyMap<number, Piece>,
-  backward: ReadonlyMap<number, Piece>,
-): Groups {
-  const groups: Groups = new Map();
-  const sides = [before, after];
-  const add = (piece: Piece, side: 0 | 1) => {
-    if (piece.kind !== kind || isFreshPiece(piece) || !isLive(sides[side], piece)) return;
+  pairs: Pairs,
+): Group[] {
+  const groups = new Map<string, Group>();
+  const add = (model: ObjectModel, piece: Piece, side: 'before' | 'after') => {
+    if (piece.kind !== kind || isFreshPiece(piece) || !isLive(model, piece)) return;
     const stem = stemOf(piece.name);
     let group = groups.get(stem);
     if (!group) {
-      group = [[], []];
+      group = { stem, before: [], after: [] };
       groups.set(stem, group);
     }
     group[side].push(piece);
   };
-  for (const piece of before.pieces) if (!forward.has(piece.id)) add(piece, 0);
-  for (const piece of after.pieces) if (!backward.has(piece.id)) add(piece, 1);
-  return groups;
-}
-
-function pairStatics(
-  before: ObjectModel,
-  after: ObjectModel,
-  forward: ReadonlyMap<number, Piece>,
-  backward: ReadonlyMap<number, Piece>,
-  pair: (b: Piece, a: Piece, by: PairedBy) => void,
-  findings: Finding[],
-): void {
-  const groups = groupByStem(before, after, 'object', forward, backward);
-  if (groups.size === 0) return;
-  const votes = collectVotes(before, after, forward);
-
-  for (const [stem, [bs, as]] of groups) {
-    if (bs.length === 0 || as.length === 0) continue;
-    const freeB = new Set(bs);
-    const freeA = new Set(as);
-    const settle = (b: Piece, a: Piece, by: PairedBy) => {
-      pair(b, a, by);
-      freeB.delete(b);
-      freeA.delete(a);
-    };
-    // Use decides where each names the other and nobody else.
-    for (const b of bs) {
-      const candidates = [...(votes.get(b.id) ?? [])].filter((a) => freeA.has(a));
-      if (candidates.length !== 1) continue;
-      const [a] = candidates;
-      const rivals = bs.filter((other) => other !== b && votes.get(other.id)?.has(a));
-      if (rivals.length === 0 && a.size === b.size) settle(b, a, 'use');
-    }
-    // Constants of equal content are interchangeable.
-    for (const b of [...freeB]) {
-      if (before.kindOf(b.section) !== 'rodata') continue;
-      const equal = [...freeA].find(
-        (a) => after.kindOf(a.section) === 'rodata' && a.size === b.size && sameBytes(before, b, after, a),
-      );
-      if (equal) settle(b, equal, 'content');
-    }
-    if (freeB.size === 1 && freeA.size === 1) {
-      const [b] = freeB;
-      const [a] = freeA;
-      const voted = votes.get(b.id)?.has(a) ?? false;
-      const contradicted = (votes.get(b.id)?.size ?? 0) > 0 && !voted;
-      if (!contradicted) settle(b, a, voted ? 'use' : 'stem');
-    }
-    if (freeB.size === 0 || freeA.size === 0) continue;
-    // Constants carry no state: unpaired ones are simply other constants.
-    const left = [...freeB].filter((b) => before.kindOf(b.section) !== 'rodata');
-    if (left.length === 0) continue;
-    findings.push({
-      id: 'KLP122',
-      severity: 'error',
-      what: `which static variable ${stem} is which cannot be told: ${names(freeB)} before, ${names(freeA)} after`,
-      why: 'the compiler numbers static variables of functions anew in each compilation, and use by the same functions does not pair them; a wrong pair splits the state of the running kernel',
-      next: `rename the new variable in the fix, or keep each function that uses ${stem} out of line with noinline`,
-      at: { symbol: left[0].name },
-    });
-  }
+  for (const piece of before.pieces) if (!pairs.afterOf(piece)) add(before, piece, 'before');
+  for (const piece of after.pieces) if (!pairs.beforeOf(piece)) add(after, piece, 'after');
+  return [...groups.values()];
 }
 
 /** False for what only the linker, the loader or objtool reads. */
 function isLive(model: ObjectModel, piece: Piece): boolean {
   return !['registration', 'ignored', 'table', 'objtool'].includes(model.kindOf(piece.section));
-}
-
-function names(pieces: Iterable<Piece>): string {
-  return [...pieces].map((piece) => piece.name).join(', ');
-}
-
-function sameBytes(before: ObjectModel, b: Piece, after: ObjectModel, a: Piece): boolean {
-  const x = before.content(b);
-  const y = after.content(a);
-  return x.length === y.length && x.every((byte, index) => byte === y[index]);
-}
-
-/** For each numbered before variable the after variables that the same users have in its place. */
-function collectVotes(
-  before: ObjectModel,
-  after: ObjectModel,
-  forward: ReadonlyMap<number, Piece>,
-): Map<number, Set<Piece>> {
-  const votes = new Map<number, Set<Piece>>();
-  for (const b of before.pieces) {
-    const a = forward.get(b.id);
-    if (!a) continue;
-    const had = staticsUsedBy(before.referencesOf(b));
-    if (had.size === 0) continue;
-    const has = staticsUsedBy(after.referencesOf(a));
-    for (const [stem, list] of had) {
-      const partners = has.get(stem) ?? [];
-      // The order of first use holds unless the fix itself rearranges it; then the counts differ or the votes contradict.
-      if (partners.length !== list.length) continue;
-      list.forEach((variable, index) => {
-        const known = votes.get(variable.id);
-        if (known) known.add(partners[index]);
-        else votes.set(variable.id, new Set([partners[index]]));
-      });
-    }
-  }
-  return votes;
-}
-
-/** Numbered variables in order of first use, by stem. */
-function staticsUsedBy(references: readonly Reference[]): Map<string, Piece[]> {
-  const used = new Map<string, Piece[]>();
-  for (const { target } of references) {
-    if (target.kind !== 'piece' || target.piece.kind !== 'object') continue;
-    const { piece } = target;
-    if (!isNumbered(piece.name) || isFreshPiece(piece)) continue;
-    const stem = stemOf(piece.name);
-    const list = used.get(stem);
-    if (!list) used.set(stem, [piece]);
-    else if (!list.includes(piece)) list.push(piece);
-  }
-  return used;
 }

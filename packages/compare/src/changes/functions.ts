@@ -233,26 +233,6 @@ export function functionFindings(functions: readonly FunctionChange[]): Finding[
         next: 'report this object: the compiler has not been seen to make one',
         at: { symbol: change.name },
       });
-    if (change.before && change.after && change.before.binding !== change.after.binding)
-      findings.push({
-        id: 'KLP144',
-        severity: 'warning',
-        what: `${change.name} changes its linkage (static, global or weak)`,
-        why: 'other code of the kernel was linked against the old form',
-        next: 'keep the original linkage in the fix',
-        at: { symbol: change.name },
-      });
-    if (change.status !== 'removed' || change.before === undefined) continue;
-    // Local clones vanish with their callers; a global function may have callers elsewhere.
-    if (change.before.binding !== 0)
-      findings.push({
-        id: 'KLP143',
-        severity: 'warning',
-        what: `${change.name} is gone from the fixed source, and the running kernel keeps it`,
-        why: 'callers in other units, and pointers stored in data, still reach the old code',
-        next: 'keep the function, or make sure that every caller is patched by this fix',
-        at: { symbol: change.name },
-      });
   }
   return findings;
 }
