@@ -1,0 +1,2 @@
+export { readBtf } from './read.ts';
+export * from './types.ts';
