@@ -144,7 +144,7 @@ export function dumpKallsyms(symbols: KernelSymbols): Uint8Array {
  */
 export function loadKallsyms(bytes: Uint8Array): KernelSymbols {
   // The arrays are views, and views of wide numbers want an aligned start.
-  const data = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  const data = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
   const header = data.length < headerSize ? undefined : new Uint32Array(data.buffer, data.byteOffset, 4);
   if (header?.[0] !== magic) throw new FormatError('kallsyms dump: expected its magic at offset 0');
   const [, count, nameBytes] = header;
