@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: MIT
+/*
+ * PID 1 of the proof VM: carries out one request at a time that arrives on the second serial port, and answers with one
+ * reply. It decides nothing; the order of a proof and its verdict are the host's (packages/prove/src).
+ *
+ * What may hang (loading, unloading, writing to sysfs, the author's commands) runs in a child with a time limit, so that
+ * PID 1 can still say where the child is stuck. Numbers are little-endian. See src/guest/protocol.ts for both frames.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { OP_LOAD = 1, OP_UNLOAD, OP_WRITE, OP_READ, OP_RUN, OP_WAIT, OP_LOG, OP_TASKS };
+enum { FLAG_TIMED_OUT = 1, FLAG_STUCK = 2, FLAG_SIGNALLED = 4 };
+
+#define REQUEST_MAGIC 0x51504c4bu /* "KLPQ" */
+#define MAX_PAYLOAD 65536u
+#define MAX_OUTPUT (1u << 20)
+
+struct request {
+	uint32_t magic, seq, op, timeout_ms, limit, len;
+};
+
+struct reply {
+	char nonce[16];
+	uint32_t seq;
+	int32_t status; /* errno of the operation, or the exit code (signal with FLAG_SIGNALLED) of a command */
+	uint32_t flags;
+	uint32_t len;
+	uint64_t total; /* bytes that there were; more than len when the output was cut */
+	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
+};
+
+static char nonce[16];
+static int port = -1, kmsg = -1;
+static char payload[MAX_PAYLOAD + 1];
+static char *output;
+static size_t output_len;
+static uint64_t output_total;
+static size_t output_limit;
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + t.tv_nsec;
+}
+
+static void put(const void *data, size_t len)
+{
+	size_t room = output_limit - output_len;
+
+	output_total += len;
+	if (len > room)
+		len = room;
+	memcpy(output + output_len, data, len);
+	output_len += len;
+}
+
+static void putf(const char *format, ...)
+{
+	char line[512];
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	put(line, len < (int)sizeof(line) ? len : (int)sizeof(line) - 1);
+}
+
+static int write_all(int fd, const void *data, size_t len)
+{
+	const char *at = data;
+
+	while (len) {
+		ssize_t n = write(fd, at, len);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return errno;
+		}
+		at += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static int read_all(int fd, void *data, size_t len)
+{
+	char *at = data;
+
+	while (len) {
+		ssize_t n = read(fd, at, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? errno : EPIPE;
+		at += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* The whole of a small file, into what the reply carries. */
+static int put_file(const char *path)
+{
+	char chunk[4096];
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return errno;
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0)
+		put(chunk, n);
+	n = n < 0 ? errno : 0;
+	close(fd);
+	return n;
+}
+
+static int do_load(const char *path, const char *params)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno;
+	return syscall(SYS_finit_module, fd, params, 0) ? errno : 0;
+}
+
+static int do_write(const char *path, const char *data)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno;
+	return write(fd, data, strlen(data)) < 0 ? errno : 0;
+}
+
+static int do_run(const char *command)
+{
+	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	return errno;
+}
+
+/* Output of a child that is still writing, or what is left in the pipe of one that has ended. */
+static void drain(int fd)
+{
+	char chunk[4096];
+	ssize_t n;
+
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0)
+		put(chunk, n);
+}
+
+static void put_task(int pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
+	put_file(path);
+}
+
+/* Carries out a request in a child of its own session. `status` is shared memory: a command's exit code cannot hold an errno. */
+static int in_child(uint32_t op, uint32_t timeout_ms, const char *a, const char *b, uint32_t *flags)
+{
+	static int *result;
+	uint64_t deadline = now_ns() + (uint64_t)timeout_ms * 1000000u;
+	int pipes[2], pid, status = 0, done = 0;
+
+	if (!result)
+		result = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	*result = -1;
+	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK))
+		return errno;
+	pid = fork();
+	if (pid < 0)
+		return errno;
+	if (!pid) {
+		int null = open("/dev/null", O_RDWR);
+
+		setsid();
+		fcntl(pipes[1], F_SETFL, 0);
+		dup2(null, 0);
+		dup2(pipes[1], 1);
+		dup2(pipes[1], 2);
+		*result = op == OP_LOAD ? do_load(a, b) :
+			  op == OP_UNLOAD ? (syscall(SYS_delete_module, a, O_NONBLOCK) ? errno : 0) :
+			  op == OP_WRITE ? do_write(a, b) : do_run(a);
+		_exit(0);
+	}
+	close(pipes[1]);
+	while (!done) {
+		struct pollfd wait = { pipes[0], POLLIN, 0 };
+
+		/* The pipe hangs up when the child ends, unless something in the background keeps it open. */
+		poll(&wait, 1, 20);
+		drain(pipes[0]);
+		done = waitpid(pid, &status, WNOHANG) == pid;
+		if (!done && now_ns() > deadline) {
+			*flags |= FLAG_TIMED_OUT;
+			if (op != OP_RUN)
+				put_task(pid);
+			break;
+		}
+	}
+	kill(-pid, SIGKILL);
+	if (!done) {
+		for (int i = 0; i < 100 && !done; i++) {
+			usleep(10000);
+			drain(pipes[0]);
+			done = waitpid(pid, &status, WNOHANG) == pid;
+		}
+		if (!done) {
+			*flags |= FLAG_STUCK;
+			if (op == OP_RUN)
+				put_task(pid);
+		}
+	}
+	drain(pipes[0]);
+	close(pipes[0]);
+	if (*result >= 0)
+		return *result;
+	if (done && WIFSIGNALED(status)) {
+		*flags |= FLAG_SIGNALLED;
+		return WTERMSIG(status);
+	}
+	return done ? WEXITSTATUS(status) : 0;
+}
+
+/* Waits until a file's text is `wanted`, or, with an empty `wanted`, until it is gone; ETIMEDOUT gives the last text. */
+static int do_wait(const char *path, const char *wanted, uint32_t timeout_ms)
+{
+	uint64_t deadline = now_ns() + (uint64_t)timeout_ms * 1000000u;
+	unsigned pause_us = 1000;
+
+	for (;;) {
+		char text[256];
+		ssize_t n = -1;
+		int error = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		if (fd >= 0) {
+			n = read(fd, text, sizeof(text) - 1);
+			error = n < 0 ? errno : 0;
+			close(fd);
+		} else {
+			error = errno;
+		}
+		while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
+			n--;
+		if (n >= 0)
+			text[n] = 0;
+		if (*wanted ? n >= 0 && !strcmp(text, wanted) : error == ENOENT || error == ENODEV)
+			return 0;
+		if (now_ns() > deadline) {
+			if (n > 0)
+				put(text, n);
+			return error ? error : ETIMEDOUT;
+		}
+		usleep(pause_us);
+		if (pause_us < 20000)
+			pause_us *= 2;
+	}
+}
+
+/* New records of the kernel's log, each as /dev/kmsg gives it, with a NUL behind it. */
+static int do_log(void)
+{
+	static char record[8192];
+
+	for (;;) {
+		ssize_t n = read(kmsg, record, sizeof(record));
+
+		if (n < 0 && errno == EPIPE)
+			continue; /* overwritten before it was read: the host sees the gap in the numbers */
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : errno;
+		if (n == 0)
+			return 0;
+		put(record, n);
+		put("", 1);
+	}
+}
+
+/* Every thread whose patch_state is `state`: pid, tid, name and stack, the threads parted by NUL. */
+static int do_tasks(const char *state)
+{
+	DIR *processes = opendir("/proc");
+	struct dirent *process, *thread;
+
+	if (!processes)
+		return errno;
+	while ((process = readdir(processes))) {
+		char path[320], text[64];
+		DIR *threads;
+
+		if (process->d_name[0] < '0' || process->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/task", process->d_name);
+		threads = opendir(path);
+		if (!threads)
+			continue;
+		while ((thread = readdir(threads))) {
+			char *newline;
+			ssize_t n;
+			int fd;
+
+			if (thread->d_name[0] == '.')
+				continue;
+			snprintf(path, sizeof(path), "/proc/%.20s/task/%.20s/patch_state", process->d_name, thread->d_name);
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+			n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+			if (fd >= 0)
+				close(fd);
+			if (n < 0)
+				continue;
+			text[n] = 0;
+			newline = strchr(text, '\n');
+			if (newline)
+				*newline = 0;
+			if (strcmp(text, state))
+				continue;
+			putf("%s %s ", process->d_name, thread->d_name);
+			snprintf(path, sizeof(path), "/proc/%.20s/task/%.20s/comm", process->d_name, thread->d_name);
+			put_file(path);
+			snprintf(path, sizeof(path), "/proc/%.20s/task/%.20s/stack", process->d_name, thread->d_name);
+			put_file(path);
+			put("", 1);
+		}
+		closedir(threads);
+	}
+	closedir(processes);
+	return 0;
+}
+
+static void answer(const struct request *q, int status, uint32_t flags, uint64_t start)
+{
+	struct reply r = { .seq = q->seq, .status = status, .flags = flags, .len = output_len,
+			   .total = output_total, .start_ns = start, .end_ns = now_ns() };
+
+	memcpy(r.nonce, nonce, sizeof(nonce));
+	write_all(port, &r, sizeof(r));
+	write_all(port, output, output_len);
+}
+
+static void serve(const struct request *q)
+{
+	const char *a = payload, *b = "";
+	size_t a_len = strnlen(payload, q->len);
+	uint64_t start = now_ns();
+	uint32_t flags = 0;
+	int status = ENOSYS;
+
+	payload[q->len] = 0;
+	if (a_len < q->len)
+		b = payload + a_len + 1;
+	output_len = 0;
+	output_total = 0;
+	output_limit = q->limit < MAX_OUTPUT ? q->limit : MAX_OUTPUT;
+	switch (q->op) {
+	case OP_LOAD:
+	case OP_UNLOAD:
+	case OP_WRITE:
+	case OP_RUN:
+		status = in_child(q->op, q->timeout_ms, a, b, &flags);
+		break;
+	case OP_READ:
+		status = put_file(a);
+		break;
+	case OP_WAIT:
+		status = do_wait(a, b, q->timeout_ms);
+		break;
+	case OP_LOG:
+		status = do_log();
+		break;
+	case OP_TASKS:
+		status = do_tasks(a);
+		break;
+	}
+	answer(q, status, flags, start);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "klpkit init: %s: %s\n", what, strerror(errno));
+	for (;;)
+		pause();
+}
+
+int main(void)
+{
+	struct request q = { 0 };
+	struct termios raw;
+	int fd;
+
+	mount("proc", "/proc", "proc", 0, NULL);
+	mount("sysfs", "/sys", "sysfs", 0, NULL);
+	mount("dev", "/dev", "devtmpfs", 0, NULL);
+	mount("tmp", "/tmp", "tmpfs", 0, NULL);
+	fd = open("/dev/console", O_RDWR);
+	if (fd >= 0) {
+		dup2(fd, 0);
+		dup2(fd, 1);
+		dup2(fd, 2);
+		if (fd > 2)
+			close(fd);
+	}
+	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
+	setenv("HOME", "/tmp", 1);
+	setenv("LC_ALL", "C", 1);
+
+	fd = open("/nonce", O_RDONLY);
+	if (fd < 0 || read_all(fd, nonce, sizeof(nonce)))
+		fail("/nonce");
+	close(fd);
+	unlink("/nonce");
+	output = malloc(MAX_OUTPUT);
+	port = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (!output || port < 0 || tcgetattr(port, &raw))
+		fail("/dev/ttyS1");
+	/* Nothing else in the VM is to write there. */
+	unlink("/dev/ttyS1");
+	cfmakeraw(&raw);
+	cfsetspeed(&raw, B115200);
+	tcsetattr(port, TCSANOW, &raw);
+
+	do_write("/proc/sys/kernel/printk", "1");
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kmsg < 0)
+		fail("/dev/kmsg");
+	lseek(kmsg, 0, SEEK_END);
+
+	/* The first reply, of no request: ready. */
+	answer(&q, 0, 0, now_ns());
+	for (;;) {
+		if (read_all(port, &q, sizeof(q)))
+			fail("reading a request");
+		if (q.magic != REQUEST_MAGIC || q.len > MAX_PAYLOAD) {
+			errno = EPROTO;
+			fail("a request");
+		}
+		if (read_all(port, payload, q.len))
+			fail("reading a request");
+		serve(&q);
+	}
+}
