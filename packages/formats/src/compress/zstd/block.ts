@@ -233,20 +233,21 @@ export class BlockDecoder {
     let offsetState = stream.read(offsetTable.log);
     let matchState = stream.read(matchTable.log);
     for (let left = count; left > 0; left--) {
-      const offsetCode = offsetTable.symbol[offsetState];
-      const matchCode = matchTable.symbol[matchState];
-      const literalCode = literalTable.symbol[literalState];
+      const literalEntry = literalTable.entries[literalState];
+      const offsetEntry = offsetTable.entries[offsetState];
+      const matchEntry = matchTable.entries[matchState];
+      const offsetCode = offsetEntry >>> 24;
       if (offsetCode > 28) throw damaged(`a distance of ${offsetCode} bits`);
       let value = 1 << offsetCode;
       if (offsetCode > 20) value += stream.read(offsetCode - 20) << 20;
       value += stream.read(Math.min(offsetCode, 20));
-      const length = matchBase[matchCode] + stream.read(matchBits[matchCode]);
-      const run = literalBase[literalCode] + stream.read(literalBits[literalCode]);
+      const length = matchBase[matchEntry >>> 24] + stream.read(matchBits[matchEntry >>> 24]);
+      const run = literalBase[literalEntry >>> 24] + stream.read(literalBits[literalEntry >>> 24]);
       const distance = this.#distance(value, run);
       if (left > 1) {
-        literalState = literalTable.base[literalState] + stream.read(literalTable.bits[literalState]);
-        matchState = matchTable.base[matchState] + stream.read(matchTable.bits[matchState]);
-        offsetState = offsetTable.base[offsetState] + stream.read(offsetTable.bits[offsetState]);
+        literalState = (literalEntry & 0xffff) + stream.read((literalEntry >> 16) & 0xff);
+        matchState = (matchEntry & 0xffff) + stream.read((matchEntry >> 16) & 0xff);
+        offsetState = (offsetEntry & 0xffff) + stream.read((offsetEntry >> 16) & 0xff);
       }
       if (stream.overrun) throw damaged('the sequences end too early');
       if (literalAt + run > literalCount) throw damaged('the sequences want more literals than there are');

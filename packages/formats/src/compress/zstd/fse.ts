@@ -1,11 +1,12 @@
 import { damaged } from './bits.ts';
 
-/** A decoding table of finite state entropy: by state, the symbol, how many bits to read next, and what to add to them. */
+/**
+ * A decoding table of finite state entropy. By state, in one number: what to add to the bits that are read next (bits 0 to 15), how
+ * many those are (16 to 23), and the symbol (24 to 31).
+ */
 export interface FseTable {
   readonly log: number;
-  readonly symbol: Uint8Array;
-  readonly bits: Uint8Array;
-  readonly base: Uint16Array;
+  readonly entries: Int32Array;
 }
 
 /**
@@ -16,8 +17,7 @@ export interface FseTable {
 export function makeFseTable(counts: readonly number[], log: number): FseTable {
   const size = 1 << log;
   const symbol = new Uint8Array(size);
-  const bits = new Uint8Array(size);
-  const base = new Uint16Array(size);
+  const entries = new Int32Array(size);
   const next = new Uint16Array(counts.length);
   let high = size;
   counts.forEach((count, value) => {
@@ -35,15 +35,15 @@ export function makeFseTable(counts: readonly number[], log: number): FseTable {
   });
   for (let state = 0; state < size; state++) {
     const number = next[symbol[state]]++;
-    bits[state] = log - (31 - Math.clz32(number));
-    base[state] = (number << bits[state]) - size;
+    const bits = log - (31 - Math.clz32(number));
+    entries[state] = (symbol[state] << 24) | (bits << 16) | ((number << bits) - size);
   }
-  return { log, symbol, bits, base };
+  return { log, entries };
 }
 
 /** The table with one state, which stands for one symbol and takes no bits. */
 export function singleSymbolTable(value: number): FseTable {
-  return { log: 0, symbol: Uint8Array.of(value), bits: new Uint8Array(1), base: new Uint16Array(1) };
+  return { log: 0, entries: Int32Array.of(value << 24) };
 }
 
 /**

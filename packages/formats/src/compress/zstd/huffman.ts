@@ -18,12 +18,12 @@ function codedWeights(bytes: Uint8Array, at: number, end: number): number[] {
   const states = [stream.read(table.log), stream.read(table.log)];
   if (stream.overrun) throw damaged('the Huffman weights end too early');
   for (let turn = 0; ; turn ^= 1) {
-    const state = states[turn];
-    weights.push(table.symbol[state]);
+    const entry = table.entries[states[turn]];
+    weights.push(entry >>> 24);
     if (weights.length > 254) throw damaged('too many Huffman weights');
-    states[turn] = table.base[state] + stream.read(table.bits[state]);
+    states[turn] = (entry & 0xffff) + stream.read((entry >> 16) & 0xff);
     if (stream.overrun) {
-      weights.push(table.symbol[states[turn ^ 1]]);
+      weights.push(table.entries[states[turn ^ 1]] >>> 24);
       return weights;
     }
   }
