@@ -1,4 +1,4 @@
-import { STB } from '@klpkit/formats';
+import { SHF, STB } from '@klpkit/formats';
 import type { ObjectModel, Piece } from '../model/model.ts';
 import { type Ground, namesOf, type Spot, sameSpot } from './ground.ts';
 import { imageGround } from './image.ts';
@@ -220,7 +220,7 @@ function spotOf(
 ): Answer<Spot> {
   const { model } = unit;
   const refuse = (reason: string): Answer<Spot> => ({ ok: false, reason });
-  if ((piece.section.flags & 0x10) !== 0)
+  if ((piece.section.flags & SHF.MERGE) !== 0)
     return refuse(`${piece.name} is a constant that the linker merges with equal ones`);
   const entry = byPiece.get(piece.id);
   if (

@@ -15,8 +15,6 @@ export interface Ledger {
   targetsChecked: number;
 }
 
-const latin1 = new TextDecoder('latin1');
-
 /**
  * Compares where a reference of the object leads with what the shipped field means. What can only be judged together with other
  * references (where a local variable is) goes into the ledger as a claim.
@@ -139,7 +137,7 @@ function contentText(
   for (let index = 0; index < 200; index++) {
     const byte = ground.bytes({ space: at.space, value: at.value + index }, 1);
     if (!byte || byte[0] === 0) break;
-    text += latin1.decode(byte);
+    text += String.fromCharCode(byte[0]);
   }
   return JSON.stringify(text);
 }

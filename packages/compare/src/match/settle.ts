@@ -1,4 +1,5 @@
-import type { Piece } from '../model/model.ts';
+import { SHF, STB } from '@klpkit/formats';
+import type { ObjectModel, Piece } from '../model/model.ts';
 import { type Attempt, attempt, difference } from './attempt.ts';
 import { type Claim, type Ground, namesOf, type ShippedSymbol, type Spot, sameSpot } from './ground.ts';
 import { nextTo } from './neighbours.ts';
@@ -39,6 +40,7 @@ export function settle(
     if (narrow(unit, entries, known, ground)) continue;
     if (readVariables(unit, known, ground)) continue;
     if (useNeighbours(unit, entries, known)) continue;
+    if (useNames(unit, known, ground)) continue;
     break;
   }
   return { entries, ...known };
@@ -107,7 +109,11 @@ interface Candidates {
 function candidatesOf(unit: UnitTables, piece: Piece, ground: Ground): Candidates {
   const { symbols } = unit.model;
   const binding =
-    symbols.binding[piece.symbol] === 0 ? 'local' : symbols.binding[piece.symbol] === 2 ? 'weak' : 'global';
+    symbols.binding[piece.symbol] === STB.LOCAL
+      ? 'local'
+      : symbols.binding[piece.symbol] === STB.WEAK
+        ? 'weak'
+        : 'global';
   const all = ground.symbols(piece.name);
   // A hidden symbol becomes local in the last link of the image.
   const hidden = (symbols.other[piece.symbol] & 3) !== 0;
@@ -258,30 +264,63 @@ function narrow(unit: UnitTables, entries: readonly Entry[], known: Known, groun
  * variable whose content is not the shipped one (it may be changed at build time) says nothing.
  */
 function readVariables(unit: UnitTables, known: Known, ground: Ground): boolean {
-  const { model } = unit;
   let progress = false;
-  for (const piece of model.pieces) {
+  for (const piece of unit.model.pieces) {
     if (piece.kind !== 'object' || known.read.has(piece.id)) continue;
     const base = known.bases.get(piece.section.index);
     if (!base) continue;
     known.read.add(piece.id);
     if (!isNamedAt(piece, base, ground)) continue;
-    const references = model.referencesOf(piece);
-    if (references.length === 0) continue;
-    const content = model.content(piece);
-    const shipped = ground.bytes({ space: base.space, value: base.value + piece.start }, piece.size);
-    if (!shipped) continue;
-    const masked = new Uint8Array(piece.size);
-    for (const { offset, type } of references)
-      masked.fill(1, offset - piece.start, offset - piece.start + (model.arch.fieldWidth(type) ?? 0));
-    if (!content.every((byte, index) => masked[index] === 1 || byte === shipped[index])) continue;
-    const ledger = { claims: [] as Claim[], targetsChecked: 0 };
-    const good = references.every((reference) => {
-      const spot = { space: base.space, value: base.value + reference.offset };
-      const meaning = ground.meaning(spot, reference, model.arch.relocationName(reference.type));
-      return typeof meaning !== 'string' && !checkReference(model, reference, meaning, ground, ledger);
-    });
-    if (good) for (const claim of ledger.claims) if (record(claim, known)) progress = true;
+    for (const claim of pointersIn(unit.model, piece, base, ground) ?? [])
+      if (record(claim, known)) progress = true;
+  }
+  return progress;
+}
+
+/** What the pointers of a variable say, or `undefined` when what is at `base` is another variable. */
+function pointersIn(
+  model: ObjectModel,
+  piece: Piece,
+  base: Spot,
+  ground: Ground,
+): readonly Claim[] | undefined {
+  const content = model.content(piece);
+  const shipped = ground.bytes({ space: base.space, value: base.value + piece.start }, piece.size);
+  if (!shipped) return undefined;
+  const references = model.referencesOf(piece);
+  const masked = new Uint8Array(piece.size);
+  for (const { offset, type } of references)
+    masked.fill(1, offset - piece.start, offset - piece.start + (model.arch.fieldWidth(type) ?? 0));
+  if (!content.every((byte, index) => masked[index] === 1 || byte === shipped[index])) return undefined;
+  const ledger = { claims: [] as Claim[], targetsChecked: 0 };
+  for (const reference of references) {
+    const spot = { space: base.space, value: base.value + reference.offset };
+    const meaning = ground.meaning(spot, reference, model.arch.relocationName(reference.type));
+    if (typeof meaning === 'string') return undefined;
+    if (checkReference(model, reference, meaning, ground, ledger)) return undefined;
+  }
+  return ledger.claims;
+}
+
+/**
+ * Variables that no matched function refers to, such as the table behind a sysfs group: where the kernel has one symbol of that
+ * name and the content is this one's, pointers in it are worth as much.
+ */
+function useNames(unit: UnitTables, known: Known, ground: Ground): boolean {
+  const { model } = unit;
+  let progress = false;
+  for (const piece of model.pieces) {
+    if (piece.kind !== 'object' || known.read.has(piece.id) || known.bases.has(piece.section.index)) continue;
+    if (model.symbols.binding[piece.symbol] === STB.WEAK || (piece.section.flags & SHF.MERGE) !== 0) continue;
+    const [only, ...more] = ground.symbols(piece.name);
+    if (!only || more.length > 0) continue;
+    const base = { space: only.space, value: only.value - piece.start };
+    known.read.add(piece.id);
+    const claims = pointersIn(model, piece, base, ground);
+    if (!claims || claims.length === 0) continue;
+    known.bases.set(piece.section.index, base);
+    for (const claim of claims) record(claim, known);
+    progress = true;
   }
   return progress;
 }

@@ -167,8 +167,6 @@ function soleVariable(model: ObjectModel, section: Section, symbolType: number):
   return piece.start === 0 && piece.size === section.size ? piece : undefined;
 }
 
-const latin1 = new TextDecoder('latin1');
-
 /**
  * More literal bytes than this, each counted once per offset that is referred to, are no compiler's work: references into the middle
  * of one long string would cost quadratic memory.
@@ -204,7 +202,7 @@ export class Literals {
       throw new FormatError(
         `elf: references to section ${section.index} (${section.name}) lead to more than ${mostLiteralBytes} bytes of overlapping literals`,
       );
-    const text = latin1.decode(bytes.subarray(offset, end));
+    const text = latin1(bytes, offset, end);
     const target: Target = {
       kind: kind === 'strings' ? 'string' : 'constant',
       bytes: text,
@@ -214,6 +212,13 @@ export class Literals {
     this.#known.set(key, target);
     return target;
   }
+}
+
+/** One character per byte. TextDecoder's `latin1` is windows-1252, which turns 0x8c into U+0152. */
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+  let text = '';
+  for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at]);
+  return text;
 }
 
 /** Where the string that starts at `start` has its terminator, `width` bytes of zero. */
