@@ -56,7 +56,10 @@ describe('commonSubsequence', () => {
 describe('align', () => {
   test('every item has one row, in order', () => {
     const list = fc.array(
-      fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd'), shape: fc.constantFrom('x', 'y') }),
+      fc.record({
+        key: fc.constantFrom('a', 'b', 'c', 'd'),
+        shapes: fc.array(fc.constantFrom('x', 'y'), { maxLength: 3 }),
+      }),
       { maxLength: 30 },
     );
     fc.assert(
@@ -73,14 +76,21 @@ describe('align', () => {
     expect(shown(items('abc'), items('abc'))).toBe('a b c');
     expect(shown(items('abcd'), items('axd'))).toBe('a -b -c +x d');
     expect(shown([], items('a'))).toBe('+a');
-    const before = [{ key: 'push' }, { key: 'mov 1', shape: 'mov' }, { key: 'ret' }];
+    const before = [{ key: 'push' }, { key: 'mov 1', shapes: ['mov #'] }, { key: 'ret' }];
     const after = [
       { key: 'push' },
-      { key: 'nop', shape: 'nop' },
-      { key: 'mov 2', shape: 'mov' },
+      { key: 'nop', shapes: ['nop'] },
+      { key: 'mov 2', shapes: ['mov #'] },
       { key: 'ret' },
     ];
     expect(shown(before, after)).toBe('push +nop mov 1~mov 2 ret');
+  });
+
+  test('a closer shape is worth more than one that comes first', () => {
+    const load = (key: string): Alignable => ({ key, shapes: ['mov (#), #', 'mov'] });
+    const store = (key: string): Alignable => ({ key, shapes: ['mov #, (#)', 'mov'] });
+    expect(shown([load('l1')], [store('s'), load('l2')])).toBe('+s l1~l2');
+    expect(shown([load('l1')], [store('s')])).toBe('l1~s');
   });
 
   test('a jump is the same when it leads to the counterpart', () => {

@@ -2,8 +2,8 @@
 export interface Alignable {
   /** Equal keys are the same item. */
   readonly key: string;
-  /** Items that differ are put side by side when their shapes are equal: a mnemonic. Absent: never. */
-  readonly shape?: string;
+  /** Items that differ are put side by side when a shape is equal, those of the first shapes before those of the second. */
+  readonly shapes?: readonly string[];
   /** For a jump inside the list: the index of the item it leads to. The same jump leads to the counterpart of that item. */
   readonly target?: number;
 }
@@ -27,7 +27,7 @@ export function align(before: readonly Alignable[], after: readonly Alignable[])
   let i = 0;
   let j = 0;
   for (const [b, a] of [...pairs, [before.length, after.length] as const]) {
-    alignGap(before, after, [i, b], [j, a], rows);
+    alignGap(before, after, [i, b], [j, a], 0, rows);
     if (b < before.length || a < after.length) {
       const { target } = before[b];
       const same = (target === undefined ? undefined : partner.get(target)) === after[a].target;
@@ -39,23 +39,36 @@ export function align(before: readonly Alignable[], after: readonly Alignable[])
   return rows;
 }
 
+/** How many levels of shapes are looked at: a bound for the recursion. */
+const levels = 2;
+
 function alignGap(
   before: readonly Alignable[],
   after: readonly Alignable[],
   [i, iEnd]: readonly [number, number],
   [j, jEnd]: readonly [number, number],
+  level: number,
   rows: AlignedRow[],
 ): void {
+  if (level === levels || i === iEnd || j === jEnd) {
+    for (let b = i; b < iEnd; b++) rows.push({ kind: 'removed', before: b });
+    for (let a = j; a < jEnd; a++) rows.push({ kind: 'added', after: a });
+    return;
+  }
   const numbers = new Map<string, number>();
   let unlike = -1;
   const shapes = (items: readonly Alignable[]) =>
-    Int32Array.from(items, ({ shape }) => (shape === undefined ? unlike-- : numberOf(numbers, shape)));
+    Int32Array.from(items, ({ shapes }) => {
+      const shape = shapes?.[level];
+      return shape === undefined ? unlike-- : numberOf(numbers, shape);
+    });
   const pairs = commonSubsequence(shapes(before.slice(i, iEnd)), shapes(after.slice(j, jEnd)));
   let b = i;
   let a = j;
   for (const [x, y] of [...pairs, [iEnd - i, jEnd - j] as const]) {
-    for (; b < i + x; b++) rows.push({ kind: 'removed', before: b });
-    for (; a < j + y; a++) rows.push({ kind: 'added', after: a });
+    alignGap(before, after, [b, i + x], [a, j + y], level + 1, rows);
+    b = i + x;
+    a = j + y;
     if (b < iEnd && a < jEnd) rows.push({ kind: 'changed', before: b++, after: a++ });
   }
 }

@@ -4,7 +4,7 @@ import type { FunctionDetails } from './details.ts';
 import { html, type Markup, type Part, trusted } from './markup.ts';
 import type { Report, ReportFinding, ReportFunction, ReportUnit } from './schema.ts';
 import { script, style } from './style.ts';
-import { differenceText, hunksText, number, plural, positionText, sizeText } from './words.ts';
+import { differenceText, hunksText, number, plural, positionText, sizesText, sizeText } from './words.ts';
 
 /**
  * The report as one HTML page that needs nothing else: no network, no other file. Its policy allows the page's own style sheet and
@@ -121,18 +121,14 @@ function detailsOf(
 }
 
 function functionSection(entry: ReportFunction, id: string, details: FunctionDetails | undefined): Markup {
-  const { before, after } = entry.sizes;
-  const size =
-    before !== undefined && after !== undefined
-      ? `${number(before)} → ${plural(after, 'byte')}`
-      : plural(after ?? before ?? 0, 'byte');
+  const size = sizesText(entry.sizes);
   const role = entry.patched
     ? entry.sympos
       ? `patched (number ${entry.sympos} of its name)`
       : 'patched'
-    : entry.status === 'new'
-      ? 'travels with the livepatch'
-      : 'not patched by itself';
+    : entry.status === 'removed'
+      ? 'the running kernel keeps it'
+      : 'travels with the livepatch';
   const difference = differenceText(entry);
   return html`<article aria-labelledby="${id}">
 <h3 id="${id}"><code>${entry.name}</code> <span class="badge ${entry.status}">${entry.status}</span></h3>

@@ -45,7 +45,7 @@ export function listInstructions(
         offset,
         text,
         key,
-        shape: mnemonic,
+        shapes: [branch.kind],
         ...(target === undefined ? {} : { target }),
       };
     }
@@ -68,7 +68,7 @@ export function listInstructions(
       );
     }
     for (const byte of bytes) key += byte.toString(16).padStart(2, '0');
-    return { offset, text, key, shape: mnemonic };
+    return { offset, text, key, shapes: shapesOf(text, mnemonic) };
   });
 }
 
@@ -83,6 +83,11 @@ function fieldValue(code: Uint8Array, at: number, width: number): number {
   return width === 4 ? view.getInt32(at, true) : width === 1 ? view.getInt8(at) : 0;
 }
 
+/** First the instruction but for its registers, then its mnemonic alone. */
+function shapesOf(text: string, mnemonic: string): string[] {
+  return [text.replace(/%\w+/g, '%'), mnemonic];
+}
+
 /** Puts a name where the disassembler shows the number of a relocated field; behind the instruction when the number is not found. */
 function withName(text: string, value: number, name: string, pcRelative: boolean): string {
   const operand = text.indexOf(' ');
@@ -91,6 +96,8 @@ function withName(text: string, value: number, name: string, pcRelative: boolean
   const rest = text.slice(operand + 1);
   if (/^(call|jmp|j[a-z]+) $/.test(head) && /^(0x[0-9a-f]+|\d+)$/.test(rest) && Number(rest) === value)
     return head + name;
+  if (pcRelative && /(^|[\s,:])(-?(0x[0-9a-f]+|\d+))?\(%rip\)/.test(rest))
+    return head + rest.replace(/(-?(0x[0-9a-f]+|\d+))?\(%rip\)/, () => `${name}(%rip)`);
   const pattern = /(?<![%\w])(\$?)(-?)(0x[0-9a-f]+|\d+)(?![\w])/g;
   let done = false;
   const named = rest.replace(pattern, (whole, immediate: string, sign: string, digits: string) => {

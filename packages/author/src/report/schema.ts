@@ -45,7 +45,7 @@ const reason = v.strictObject({
       'unknown',
     ]),
     v.description(
-      'edited: the fix edits its lines; inlined: those of a function inlined into it; reference, table, section: what differs, the code being the same; with: it changes with its cold part or parent; declaration: a macro, type or declaration is edited; compiler: a decision of the compiler; unknown: no source lines',
+      'edited: the fix edits its lines; inlined: those of a function inlined into it; reference, table, section: what differs first; with: it changes with its cold part or parent; declaration: a macro, type or declaration is edited; compiler: a decision of the compiler; unknown: no source lines',
     ),
   ),
   text: v.pipe(text, v.description('a sentence that stands alone')),

@@ -48,7 +48,7 @@ caption { text-align: left; padding: .6rem .8rem; color: var(--soft); }
 th, td { text-align: left; vertical-align: top; padding: .35rem .8rem; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 th { font-weight: 600; } thead th { border-top: 0; color: var(--soft); }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: normal; white-space: nowrap; }
-.asm { table-layout: fixed; min-width: 50rem; font: .82rem/1.5 var(--mono); }
+.asm { table-layout: fixed; min-width: 44rem; font: .82rem/1.5 var(--mono); }
 .asm caption { font: .92rem/1.5 var(--sans); }
 .asm th, .asm td { border-top: 0; padding: .05rem .5rem; white-space: pre-wrap; }
 .asm thead th { font-family: var(--sans); padding: .35rem .5rem; border-bottom: 1px solid var(--line); }
@@ -66,7 +66,7 @@ button:hover { border-color: var(--accent); }
 .finding { border: 1px solid var(--line); border-left: .3rem solid currentColor; background: var(--card); border-radius: .4rem; padding: .6rem 1rem; margin: .6rem 0; }
 .finding > * { color: var(--ink); } .finding > p:first-child { color: inherit; font-weight: 650; }
 .names { columns: 14rem; padding: 0; margin: .5rem 0; list-style: none; }
-nav ul { columns: 16rem; padding-left: 1.1rem; margin: .5rem 0; }
+nav ul { columns: 18rem; overflow-wrap: anywhere; padding-left: 1.1rem; margin: .5rem 0; }
 footer { padding-block: 2rem; color: var(--soft); font-size: .9rem; }
 @media (max-width: 40rem) {
   main, header, footer { padding-inline: .8rem; }

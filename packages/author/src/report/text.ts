@@ -1,5 +1,14 @@
 import type { Report, ReportFinding, ReportFunction, ReportUnit } from './schema.ts';
-import { differenceText, hunksText, plural, positionText, printable, sizeText } from './words.ts';
+import {
+  differenceText,
+  hunksText,
+  number,
+  plural,
+  positionText,
+  printable,
+  sizesText,
+  sizeText,
+} from './words.ts';
 
 /** What a stretch of text is, for a caller that has colours. */
 export type TextRole = 'heading' | 'name' | 'good' | 'warning' | 'bad' | 'dim';
@@ -65,9 +74,9 @@ function writeUnit(page: Page, unit: ReportUnit): void {
   page.heading(`${unit.source} (${unit.owner})`);
   const { match } = unit;
   if (match.verdicts.length > 0) {
-    const verdicts = match.verdicts.map((entry) => `${entry.count} ${entry.verdict}`).join(', ');
+    const verdicts = match.verdicts.map((entry) => `${number(entry.count)} ${entry.verdict}`).join(', ');
     page.entry(2, 'match', `${verdicts}; ${plural(match.checked, 'reference')} checked`, 10);
-    for (const aside of match.aside) page.entry(2, 'put aside', `${aside.count} ${aside.what}`, 10);
+    for (const aside of match.aside) page.entry(2, 'put aside', `${number(aside.count)} ${aside.what}`, 10);
     for (const entry of match.exceptions)
       page.entry(2, entry.verdict, `${entry.name}${entry.detail ? `: ${entry.detail}` : ''}`, 10);
   }
@@ -85,11 +94,7 @@ function writeUnit(page: Page, unit: ReportUnit): void {
 }
 
 function writeFunction(page: Page, entry: ReportFunction): void {
-  const { before, after } = entry.sizes;
-  const size =
-    before === undefined || after === undefined
-      ? plural(after ?? before ?? 0, 'byte')
-      : `${before} → ${plural(after, 'byte')}`;
+  const size = sizesText(entry.sizes);
   const position = entry.sympos === undefined ? '' : `, sympos ${entry.sympos}`;
   page.entry(2, entry.status, `${entry.name}: ${size}${position}`, 10, 'name');
   for (const reason of entry.why) page.paragraph(12, reason.text);

@@ -124,7 +124,7 @@ function reasonsFor(change: FunctionChange, context: Context): Reason[] {
     const own = body.instance.function;
     const path = place(own.declared)?.path;
     const hit = path === undefined ? undefined : context.edited.get(keyOf(path, own.name));
-    if (hit && reasons.length === 0) reasons.push(editedReason(hit, change.name));
+    if (hit && reasons.length === 0) reasons.push(editedReason(hit, change));
     const found = new Map<string, { edited: EditedFunction; chain: InlineStep[]; sites: number }>();
     collectInlined(body.instance.inlined, [], place, context.edited, found);
     for (const [key, entry] of found) if (!inlined.has(key)) inlined.set(key, entry);
@@ -150,15 +150,13 @@ function problemReasons(problems: ReadonlySet<string>): Reason[] {
   return [{ kind: 'unknown', text: `source lines not available: ${[...problems].sort().join('; ')}` }];
 }
 
-function editedReason(edited: EditedFunction, symbol: string): Reason {
-  const where = `${edited.path}:${rangeText(edited.lines)}`;
-  const clone = edited.name === symbol ? '' : ` of ${edited.name}, which ${symbol} is compiled from`;
+function editedReason(edited: EditedFunction, { name, status }: FunctionChange): Reason {
+  const where = `${edited.path}:${rangeText(edited.lines)}${edited.side === 'before' ? ' before the fix' : ''}`;
+  const clone = edited.name === name ? '' : ` of ${edited.name}, which ${name} is compiled from`;
+  const verb = status === 'new' ? 'adds' : status === 'removed' ? 'removes' : 'edits';
   return {
     kind: 'edited',
-    text:
-      edited.side === 'after'
-        ? `the fix edits its source${clone}: ${where}`
-        : `the fix removes lines of its source${clone}: ${where} before the fix`,
+    text: `the fix ${clone === '' ? verb : 'edits'} its source${clone}: ${where}`,
     function: edited.name,
     file: edited.path,
     lines: { ...edited.lines },
@@ -174,13 +172,15 @@ function inlinedReason({
   chain: InlineStep[];
   sites: number;
 }): Reason {
-  const via = chain
-    .map((step) => `${step.function}${step.call ? ` (called at ${step.call.path}:${step.call.line})` : ''}`)
-    .join(' → ');
-  const times = sites > 1 ? `, ${sites} times` : '';
+  const at = (step: InlineStep | undefined) => (step?.call ? ` at ${step.call.path}:${step.call.line}` : '');
+  const times = sites > 1 ? ` (the first of ${sites} places)` : '';
+  const way =
+    chain.length === 1
+      ? at(chain[0])
+      : ` by way of ${chain.map((step) => `${step.function}${at(step)}`).join(' → ')}`;
   return {
     kind: 'inlined',
-    text: `${edited.name}, which the fix edits, is inlined into it${times}: ${via}`,
+    text: `${edited.name}, which the fix edits, is inlined into it${way}${times}`,
     function: edited.name,
     file: edited.path,
     lines: { ...edited.lines },
@@ -229,7 +229,7 @@ function consequenceReason(change: FunctionChange, context: Context): Reason | u
     case 'reference':
       return {
         kind: 'reference',
-        text: `its own code is the same, and refers to ${difference.after} instead of ${difference.before}`,
+        text: `it refers to ${difference.after} instead of ${difference.before}, at +0x${difference.offset.toString(16)}`,
       };
     case 'table':
       return {

@@ -15,6 +15,12 @@ export function sizeText(bytes: number): string {
   return plural(bytes, 'byte');
 }
 
+/** The size of a function before and after: `12 → 13 bytes`, or one number when it has but one. */
+export function sizesText({ before, after }: ReportFunction['sizes']): string {
+  const last = after ?? before ?? 0;
+  return before === undefined || before === last ? sizeText(last) : `${number(before)} → ${sizeText(last)}`;
+}
+
 /** A symbol with its position where the name is not unique: `f` or `f (number 2 of its name)`. */
 export function positionText(symbol: { readonly name: string; readonly sympos: number }): string {
   return symbol.sympos === 0 ? symbol.name : `${symbol.name} (number ${symbol.sympos} of its name)`;
@@ -32,13 +38,18 @@ export function hunksText(hunks: Report['fixes'][number]['files'][number]['hunks
   return moved.length > 0 ? `${all} (${moved.join('; ')})` : `${all} where the patch says`;
 }
 
+/** A jump inside a function is shown by a disassembler with all its zeros: `0x000000000000027b` is `+0x27b`. */
+function jump(text: string): string {
+  return text.replace(/\b0x0{6,}([1-9a-f][0-9a-f]*)$/, '+0x$1');
+}
+
 /** The first difference in a sentence; nothing for a function that changes with another. */
 export function differenceText(entry: ReportFunction): string | undefined {
   const { difference } = entry;
   if (!difference || difference.kind === 'with') return undefined;
   const at = `+0x${difference.offset.toString(16)}`;
   if (difference.kind === 'section') return `section ${difference.before} becomes ${difference.after}`;
-  return `first difference at ${at}: ${difference.before} becomes ${difference.after}`;
+  return `first difference at ${at}: ${jump(difference.before)} becomes ${jump(difference.after)}`;
 }
 
 /** What would move a cursor, or turn the direction of the text around it, shown as a number: names come from untrusted files. */
