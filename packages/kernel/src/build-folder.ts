@@ -71,7 +71,10 @@ export async function copyBuildFolder(headersDir: string, kbuildDir: string, out
   await copy(join(headersDir, 'Module.symvers'), '.');
   await copy(join(headersDir, 'arch/x86/include/generated'), 'arch/x86/include');
   await copy(join(kbuildDir, 'scripts'), '.', '-L');
-  await copy(join(kbuildDir, 'tools/objtool/objtool.real-x86'), 'tools/objtool/objtool');
+  // Newer packages have a wrapper that chooses among architectures.
+  const objtools = ['objtool.real-x86', 'objtool'].map((name) => join(kbuildDir, 'tools/objtool', name));
+  const objtool = objtools.find((path) => existsSync(path));
+  if (objtool) await copy(objtool, 'tools/objtool/objtool');
   for (const lds of ['arch/x86/module.lds', 'scripts/module.lds']) {
     if (existsSync(join(headersDir, lds))) await copy(join(headersDir, lds), lds);
   }

@@ -5,6 +5,7 @@ import { MissingTool, UsageError } from '@klpkit/findings';
 import { cacheRoot, freeBytes, makeFolderAtomic, run, runPipe, withLock } from '@klpkit/host';
 import {
   type BuildVariables,
+  cleanEnvironment,
   copyBuildFolder,
   dumpEnvironment,
   makeHostTools,
@@ -273,21 +274,21 @@ async function debianKernel(
 }
 
 /**
- * Compiler, prefix and release out of a header package's `.kernelvariables`, which are make expressions:
- * `CC = $(if …) $(CROSS_COMPILE)gcc-12`.
+ * Compiler and prefix out of a header package's `.kernelvariables`. It is a makefile with conditionals
+ * (`CC = $(if …) $(CROSS_COMPILE)gcc-12`), so make reads it.
  */
 async function readBuildVariables(headersDir: string, release: string): Promise<BuildVariables> {
-  const text = await readFile(join(headersDir, '.kernelvariables'), 'utf8');
-  const value = (name: string) =>
-    new RegExp(`^(?:override )?${name} *:?= *(.*)$`, 'm').exec(text)?.[1]?.trim() ?? '';
-  const crossCompile = value('CROSS_COMPILE');
-  const compiler = (value('CC').split(/\s+/).at(-1) ?? '').replace('$(CROSS_COMPILE)', crossCompile);
+  const file = join(headersDir, '.kernelvariables');
+  // ARCH is what a caller's makefile sets; from 6.2 on the file sets it itself.
+  const makefile = `ARCH = x86\ninclude ${file}\n$(info CC $(CC))$(info CROSS $(CROSS_COMPILE))\nall: ;\n`;
+  const argv = ['make', '-rRs', '-f', '-', 'all'];
+  const { stdout } = await run(argv, { input: makefile, env: cleanEnvironment, timeoutMs: 20_000 });
+  const value = (name: string) => new RegExp(`^${name} +(.*)$`, 'm').exec(stdout)?.[1]?.trim() ?? '';
+  const compiler = value('CC').split(/\s+/).at(-1) ?? '';
   if (!/^[\w./+-]+$/.test(compiler)) {
-    throw new UsageError(
-      `${join(headersDir, '.kernelvariables')} names no compiler: CC is ${JSON.stringify(value('CC'))}`,
-    );
+    throw new UsageError(`${file} names no compiler: CC is ${JSON.stringify(value('CC'))}`);
   }
-  return { release, compiler, crossCompile };
+  return { release, compiler, crossCompile: value('CROSS') };
 }
 
 /** Unpacks the named folders of a .deb; a folder that the package does not have is passed over. */
