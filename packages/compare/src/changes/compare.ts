@@ -1,8 +1,10 @@
 import type { ObjectModel } from '../model/model.ts';
 import { readTables } from '../model/tables.ts';
+import { compareRest } from './account.ts';
 import { correlate } from './correlate.ts';
 import { compareData } from './data.ts';
 import { compareFunctions, functionFindings } from './functions.ts';
+import { compareGroups } from './groups.ts';
 import { compareLinkage } from './linkage.ts';
 import { isFreshPiece } from './names.ts';
 import { type Sides, Verdicts } from './same.ts';
@@ -43,6 +45,8 @@ export function compareObjects(
       ...data.findings,
       ...functionFindings(functions),
       ...compareLinkage(before, after, correlation),
+      ...compareGroups(sides),
+      ...compareRest(sides),
     ],
     isFresh: isFreshPiece,
   };

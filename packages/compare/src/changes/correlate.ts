@@ -17,18 +17,13 @@ export class Pairs implements Correlation {
   readonly #backward = new Map<number, Piece>();
   readonly #how = new Map<number, PairedBy>();
 
+  readonly afterOf = (piece: Piece): Piece | undefined => this.#forward.get(piece.id);
+  readonly beforeOf = (piece: Piece): Piece | undefined => this.#backward.get(piece.id);
+
   add(before: Piece, after: Piece, by: PairedBy): void {
     this.#forward.set(before.id, after);
     this.#backward.set(after.id, before);
     this.#how.set(after.id, by);
-  }
-
-  afterOf(piece: Piece): Piece | undefined {
-    return this.#forward.get(piece.id);
-  }
-
-  beforeOf(piece: Piece): Piece | undefined {
-    return this.#backward.get(piece.id);
   }
 
   pairedBy(piece: Piece): PairedBy | undefined {
@@ -124,7 +119,8 @@ function digest(model: ObjectModel, piece: Piece): string {
   return `${String.fromCharCode(...code.subarray(0, 4096))}/${code.length}/${targets.join(',')}`;
 }
 
-function targetDigest(target: Target): string {
+/** What a reference means, without anything that moves; enough to tell things apart that have no name. */
+export function targetDigest(target: Target): string {
   switch (target.kind) {
     case 'external':
       return `${target.name}+${target.offset}`;

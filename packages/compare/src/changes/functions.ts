@@ -1,9 +1,8 @@
 import type { Finding } from '@klpkit/findings';
 import type { ObjectModel, Piece, Reference } from '../model/model.ts';
-import { tableShape } from '../model/sections.ts';
-import { replacementOf, type TableEntry } from '../model/tables.ts';
 import { coldParentName } from './names.ts';
-import { describe, fragment, type Sides, sameForm, sameStretch, sameTarget } from './same.ts';
+import { describe, type Sides, sameForm, sameTarget } from './same.ts';
+import { tableDifference } from './tables.ts';
 import type { Difference, FunctionChange } from './types.ts';
 
 /** Pairs of functions with what became of them, cold parts and parents together. */
@@ -159,65 +158,6 @@ function instructionText(model: ObjectModel, piece: Piece, offset: number): stri
         reference.offset - piece.start < instruction.offset + instruction.length,
     );
   return inside ? `${instruction.text} <${describe(inside.target)}>` : instruction.text;
-}
-
-/** Entries that objtool and the assembler add without meaning for what the function does. */
-const silentTables = new Set(['__patchable_function_entries', '__mcount_loc']);
-
-function tableDifference(sides: Sides, b: Piece, a: Piece): Difference | undefined {
-  const had = sides.beforeTables.of(b).filter((entry) => !silentTables.has(entry.section.name));
-  const has = sides.afterTables.of(a).filter((entry) => !silentTables.has(entry.section.name));
-  const names = new Set([...had, ...has].map((entry) => entry.section.name));
-  for (const name of [...names].sort()) {
-    const xs = had.filter((entry) => entry.section.name === name);
-    const ys = has.filter((entry) => entry.section.name === name);
-    if (xs.length !== ys.length)
-      return {
-        kind: 'table',
-        offset: 0,
-        before: `${xs.length} entries in ${name}`,
-        after: `${ys.length} entries in ${name}`,
-      };
-    for (let index = 0; index < xs.length; index++) {
-      if (sameEntry(sides, xs[index], ys[index])) continue;
-      const target = xs[index].references[0]?.target;
-      return {
-        kind: 'table',
-        offset: target?.kind === 'piece' ? target.offset : 0,
-        before: `${name} entry ${entryText(xs[index])}`,
-        after: `${name} entry ${entryText(ys[index])}`,
-      };
-    }
-  }
-  return undefined;
-}
-
-function entryText(entry: TableEntry): string {
-  return entry.references.map((reference) => describe(reference.target)).join(', ');
-}
-
-function sameEntry(sides: Sides, b: TableEntry, a: TableEntry): boolean {
-  const ignore = tableShape(b.section.name)?.ignore ?? [];
-  const bReplacement = b.section.name === '.altinstructions' ? replacementOf(sides.before, b) : undefined;
-  const aReplacement = a.section.name === '.altinstructions' ? replacementOf(sides.after, a) : undefined;
-  // The replacement is compared by content over its own length; the generic rule for fragments would run on to the next cut.
-  const skip = bReplacement && aReplacement ? b.references[1].offset - b.start : -1;
-  const strip = (entry: TableEntry) =>
-    skip < 0
-      ? entry.references
-      : entry.references.filter((reference) => reference.offset - entry.start !== skip);
-  if (bReplacement && aReplacement) {
-    if (!sameStretch(sides, fragment(sides.before, bReplacement), fragment(sides.after, aReplacement)))
-      return false;
-  }
-  const bytes = (model: ObjectModel, entry: TableEntry) =>
-    model.bytes(entry.section).subarray(entry.start, entry.start + entry.size);
-  return sameStretch(
-    sides,
-    { bytes: bytes(sides.before, b), start: b.start, references: strip(b) },
-    { bytes: bytes(sides.after, a), start: a.start, references: strip(a) },
-    skip < 0 ? ignore : [...ignore, [skip, skip + 4]],
-  );
 }
 
 /** What can be said of functions without knowing the kernel. */

@@ -1,0 +1,138 @@
+import type { Finding } from '@klpkit/findings';
+import { type Section, SHT } from '@klpkit/formats';
+import type { ObjectModel, Piece, Target } from '../model/model.ts';
+import { stemOf } from './names.ts';
+import { describe, type Sides, sameContent } from './same.ts';
+
+/** What a registration section is in the source, for findings. */
+const macros: readonly (readonly [RegExp, string])[] = [
+  [/^\.export_symbol$|ksymtab|kcrctab/, 'EXPORT_SYMBOL'],
+  [/^\.initcall|^\.con_initcall/, 'an initcall (module_init, core_initcall …)'],
+  [/^\.exitcall/, 'module_exit'],
+  [/^__param$|^\.init\.setup$/, 'module_param or __setup'],
+  [/^__tracepoints|^_ftrace|^__bpf_raw_tp|^\.tracepoint/, 'a trace event (TRACE_EVENT, DEFINE_TRACE)'],
+  [/^__syscalls_metadata/, 'SYSCALL_DEFINE'],
+  [/^\.static_call/, 'DEFINE_STATIC_CALL'],
+  [/^\.modinfo/, 'MODULE_INFO, MODULE_ALIAS, MODULE_FIRMWARE …'],
+  [/^\.BTF_ids/, 'BTF_ID (kfuncs, BPF helpers)'],
+];
+
+function macroOf(section: string): string {
+  return macros.find(([pattern]) => pattern.test(section))?.[1] ?? 'a registration macro';
+}
+
+/** Entries of .modinfo that only tell people something, and one that a livepatch needs none of: it reaches such symbols by KLP relocation. */
+const informative = /^(author|description|version|license|file|import_ns)=/;
+
+/**
+ * Registration happens at link, boot or load time, so a livepatch cannot add or take it away: whatever differs is named (KLP507).
+ * Entries are compared as a set, since their order is the linker's; by name and content where they have names.
+ */
+export function compareRegistration(sides: Sides): Finding[] {
+  const had = registrations(sides, 'before');
+  const has = registrations(sides, 'after');
+  const altered = alteredEntries(sides);
+  const findings: Finding[] = [];
+  for (const section of [...new Set([...had.keys(), ...has.keys(), ...altered.keys()])].sort()) {
+    const was = had.get(section) ?? new Map<string, number>();
+    const is = has.get(section) ?? new Map<string, number>();
+    const parts: [string, string[]][] = [
+      ['adds', [...is].filter(([entry, count]) => count > (was.get(entry) ?? 0)).map(([entry]) => entry)],
+      ['removes', [...was].filter(([entry, count]) => count > (is.get(entry) ?? 0)).map(([entry]) => entry)],
+      ['changes', altered.get(section) ?? []],
+    ];
+    const told = parts.filter(([, entries]) => entries.length > 0);
+    if (told.length === 0) continue;
+    const harmless =
+      section === '.modinfo' &&
+      told.every(([, entries]) => entries.every((entry) => informative.test(entry)));
+    findings.push({
+      id: 'KLP507',
+      severity: harmless ? 'note' : 'error',
+      what: `the fix ${told.map(([verb, entries]) => `${verb} ${list(entries)}`).join(' and ')} in ${section} (${macroOf(section)})`,
+      why: 'such registrations are read when the kernel is linked, booted or the module loaded; a livepatch comes later',
+      next: harmless
+        ? 'nothing: the running kernel does not act on it'
+        : 'do by hand in a callback what the registration would do, or leave this part out of the livepatch',
+      at: { section },
+    });
+  }
+  return findings;
+}
+
+function list(entries: readonly string[]): string {
+  return entries.slice(0, 4).join(', ') + (entries.length > 4 ? ` and ${entries.length - 4} more` : '');
+}
+
+/** Named entries that both sides have, with other content, by section. */
+function alteredEntries(sides: Sides): Map<string, string[]> {
+  const altered = new Map<string, string[]>();
+  for (const a of sides.after.pieces) {
+    if (a.kind !== 'object' || sides.after.kindOf(a.section) !== 'registration') continue;
+    const b = sides.correlation.beforeOf(a);
+    if (!b || sameContent(sides, b, a)) continue;
+    const known = altered.get(a.section.name);
+    if (known) known.push(a.name);
+    else altered.set(a.section.name, [a.name]);
+  }
+  return altered;
+}
+
+/** How often each entry occurs, by section. */
+function registrations(sides: Sides, side: 'before' | 'after'): Map<string, Map<string, number>> {
+  const model = sides[side];
+  const all = new Map<string, Map<string, number>>();
+  for (const section of model.elf.sections) {
+    if (model.kindOf(section) !== 'registration' || section.size === 0) continue;
+    let entries = all.get(section.name);
+    if (!entries) {
+      entries = new Map();
+      all.set(section.name, entries);
+    }
+    for (const entry of registrationEntries(model, section))
+      entries.set(entry, (entries.get(entry) ?? 0) + 1);
+  }
+  return all;
+}
+
+function registrationEntries(model: ObjectModel, section: Section): string[] {
+  const pieces = model.piecesIn(section);
+  if (section.name === '.modinfo') return strings(model.bytes(section));
+  if (pieces.length > 0) return pieces.map((piece) => nameOf(model, piece));
+  if (section.type === SHT.NOBITS) return [`${section.size} bytes`];
+  const bytes = model.bytes(section);
+  const entries: string[] = [];
+  let start = 0;
+  // An unnamed entry is what it refers to and what stands before that: licence and namespace of an export.
+  for (const { offset, type, target } of model.references(section)) {
+    entries.push([...strings(bytes.subarray(start, offset)), targetText(target)].join(' '));
+    start = offset + (model.arch.fieldWidth(type) ?? 0);
+  }
+  return [...entries, ...strings(bytes.subarray(start))];
+}
+
+/** A name without counters; one that has none is an entry of its own, so its content tells it from others. */
+function nameOf(model: ObjectModel, piece: Piece): string {
+  if (piece.section.name === '.BTF_ids') return piece.name.replace(/(?:__|\.)\d+$/, '');
+  const stem = stemOf(piece.name);
+  if (stem === piece.name || piece.section.type === SHT.NOBITS) return stem;
+  const targets = model.referencesOf(piece).map(({ target }) => targetText(target));
+  return [stem, ...targets].join(' ');
+}
+
+function targetText(target: Target): string {
+  return target.kind === 'piece' && target.offset === 0 ? stemOf(target.piece.name) : describe(target);
+}
+
+/** Text between zeroes; what is no text comes as hexadecimal digits. */
+function strings(bytes: Uint8Array): string[] {
+  return new TextDecoder('latin1')
+    .decode(bytes)
+    .split('\0')
+    .filter((text) => text !== '')
+    .map((text) =>
+      /^[\x20-\x7e\t\n]*$/.test(text)
+        ? text
+        : `0x${[...text].map((char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('')}`,
+    );
+}
