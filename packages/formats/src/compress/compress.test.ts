@@ -35,6 +35,9 @@ describe.each(all)('%s', (name, bytes) => {
     await expect(unpack(bytes, { size: plain.length - 1 })).rejects.toThrow(FormatError);
     await expect(unpack(bytes, { size: plain.length + 1 })).rejects.toThrow(FormatError);
     await expect(unpack(bytes, { maxSize: plain.length - 1 })).rejects.toThrow(FormatError);
+    await expect(unpack(bytes, { maxSize: 1000 })).rejects.toThrow(
+      /more than the 1000 bytes allowed|at most 1000 are allowed|announced, more than the 1000 allowed|does not fit|than the result may be/,
+    );
     await expect(unpack(bytes, { size: 2 ** 40 })).rejects.toThrow(/announced, more than the/);
     expect((await unpack(bytes, { maxSize: plain.length })).length).toBe(plain.length);
   });
@@ -82,6 +85,70 @@ describe('a flipped bit in the data', () => {
       else noticed++;
     }
     expect(noticed).toBeGreaterThan(4);
+  });
+});
+
+describe('every checksum is looked at: damaged itself, it does not match', () => {
+  const flipped = (bytes: Uint8Array, at: number) => {
+    const copy = Uint8Array.from(bytes);
+    copy[at] ^= 1;
+    return unpack(copy);
+  };
+
+  test.each([
+    ['xz', 'CRC32'],
+    ['xzCrc64', 'CRC64'],
+    ['xzSha256', 'SHA-256'],
+  ] as const)('%s', async (name, check) => {
+    const bytes = packedBytes(name);
+    // From the end: a footer of 12 bytes that tells the size of the index, the index, the check.
+    const index = (new DataView(bytes.buffer).getUint32(bytes.length - 8, true) + 1) * 4;
+    await expect(flipped(bytes, bytes.length - 12 - index - 1)).rejects.toThrow(`the ${check} at`);
+  });
+
+  test('bzip2, of a block and of all', async () => {
+    const bytes = packedBytes('bzip2');
+    await expect(flipped(bytes, 12)).rejects.toThrow('CRC of a block is');
+    await expect(flipped(bytes, bytes.length - 3)).rejects.toThrow('the checksum of all blocks');
+  });
+
+  test('zstd, gzip and lzop', async () => {
+    const zstd = packedBytes('zstd');
+    await expect(flipped(zstd, zstd.length - 1)).rejects.toThrow('XXH64 is');
+    const gzip = gzipSync(plain);
+    await expect(flipped(gzip, gzip.length - 8)).rejects.toThrow(/gzip: damaged/);
+    await expect(flipped(packedBytes('lzo'), 36)).rejects.toThrow('checksum of the header');
+    await expect(flipped(packedBytes('lzo'), 48)).rejects.toThrow('checksum of the block');
+    await expect(flipped(packedBytes('lzoCrc'), 52)).rejects.toThrow('checksum of the block');
+  });
+});
+
+describe('a match that reaches before the data', () => {
+  test('lzma: at the start, and beyond the dictionary', async () => {
+    // Ones all along are a repeated match, of distance 1.
+    const bytes = Uint8Array.of(
+      0x5d,
+      0,
+      0,
+      1,
+      0,
+      ...Array.from({ length: 8 }, () => 255),
+      0,
+      ...Array.from({ length: 20 }, () => 255),
+    );
+    await expect(unpack(bytes)).rejects.toThrow('a match reaches 1 bytes back');
+    const small = packedBytes('lzma');
+    small.set([0, 0, 0, 0], 1);
+    await expect(decompress(small, 'lzma')).rejects.toThrow(/a match reaches \d{5} bytes back/);
+  });
+
+  test('lz4: at the start, and of no distance', async () => {
+    const block = (...data: number[]) => Uint8Array.of(0x02, 0x21, 0x4c, 0x18, data.length, 0, 0, 0, ...data);
+    expect([...(await unpack(block(0x10, 7, 1, 0, 0x10, 9)))]).toEqual([7, 7, 7, 7, 7, 9]);
+    await expect(unpack(block(0x10, 7, 2, 0, 0x10, 9))).rejects.toThrow(
+      'a match reaches 2 bytes back at 0xa',
+    );
+    await expect(unpack(block(0x10, 7, 0, 0, 0x10, 9))).rejects.toThrow('a match reaches 0 bytes back');
   });
 });
 
@@ -178,6 +245,46 @@ describe('what the formats allow beside one plain stream', () => {
     damaged[700] ^= 0xff;
     await expect(unpack(damaged)).rejects.toThrow(/^zstd: /);
     expect(await unpack(packedBytes('zstd'))).toEqual(plain);
+  });
+
+  test('zstd: a block with a sequence less than its bits are for', async () => {
+    const bytes = packedBytes('zstd');
+    const reasons = new Set<string>();
+    for (let at = 6; at < bytes.length; at++) {
+      const damaged = bytes.slice();
+      damaged[at]--;
+      const reason = await unpack(damaged).then(String, String);
+      if (reason.includes('sequences do not end where they should')) return;
+      reasons.add(reason);
+    }
+    expect(reasons).toContain('the sequences do not end where they should');
+  });
+
+  test('lzo: the short match behind four literals or more reaches 2049 bytes back and further', async () => {
+    const start = Uint8Array.from({ length: 3000 }, (_, index) => (index * index) >> 3);
+    const whole = join(start, start.subarray(3000 - 2058, 3000 - 2055));
+    // 3000 literals: 18, eleven times 255, and 177.
+    const data = join(
+      Uint8Array.of(...Array.from({ length: 12 }, () => 0), 177),
+      start,
+      Uint8Array.of(4, 2, 17, 0, 0),
+    );
+    const block = new Uint8Array(12);
+    const view = new DataView(block.buffer);
+    const size = whole.length;
+    // Of a block that did not shrink the program stores the plain bytes, so this one is made to have shrunk.
+    const padded = join(whole, new Uint8Array(100).fill(whole[size - 1]));
+    const long = join(
+      data.subarray(0, -3),
+      // 100 times the last byte: a match of distance 1, its length being 33 and 67.
+      Uint8Array.of(32, 67, 0, 0),
+      data.subarray(-3),
+    );
+    view.setUint32(0, padded.length);
+    view.setUint32(4, long.length);
+    view.setUint32(8, adler32(padded));
+    const file = join(packedBytes('lzo').subarray(0, 38), block, long, new Uint8Array(4));
+    expect(await unpack(file)).toEqual(padded);
   });
 
   test('lzo: blocks that did not compress are stored', async () => {

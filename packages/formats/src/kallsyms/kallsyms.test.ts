@@ -147,6 +147,14 @@ describe('tables that do not hold together are refused, and the reason is told',
     expect(damaged(table, offset, ...bytes)).toThrow(reason);
   });
 
+  test('seqs_of_names with two names in the wrong order', () => {
+    const rodata = findSection(readElf(kernel.elf), '.rodata');
+    const at = (rodata?.offset ?? 0) + kernel.at.seqs_of_names;
+    const [a, b] = [kernel.elf.subarray(at, at + 3), kernel.elf.subarray(at + 3, at + 6)];
+    expect(damaged('seqs_of_names', 0, ...b, ...a)).toThrow('seqs_of_names does not sort the names');
+    expect(damaged('seqs_of_names', 0, ...a, ...b)().count).toBe(1000);
+  });
+
   test('a kernel without .rodata', () => {
     expect(() => readKallsyms({ ...readElf(kernel.elf), sections: [] })).toThrow('no .rodata section');
   });
