@@ -1,7 +1,16 @@
 /** Kernels to patch: where they come from, and what they hold. */
 export * from './add.ts';
 export { cleanEnvironment } from './build-folder.ts';
+export { installedCompiler, requireCompiler, sameCompiler } from './compiler.ts';
 export { type KernelConfig, parseConfig } from './config.ts';
+export {
+  type ConfigFact,
+  configFacts,
+  describeKernel,
+  type KernelDescription,
+  type Lack,
+} from './describe.ts';
+export { type DoctorReport, doctor, type ToolFact } from './doctor.ts';
 export { type KernelImage, loadImage } from './image.ts';
 export {
   type KernelModule,

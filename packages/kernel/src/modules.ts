@@ -18,7 +18,7 @@ export interface ModuleFile {
   readonly name: string;
   /** Absolute path of the `.ko`, `.ko.xz`, `.ko.zst` or `.ko.gz`. */
   readonly path: string;
-  /** Path below the folder of the modules without the suffix of compression: `kernel/sound/pci/hda/snd-hda-intel.ko`. */
+  /** As in {@link Unit}: below `kernel/`, without the suffix of compression: `sound/pci/hda/snd-hda-intel.ko`. */
   readonly ko: string;
 }
 
@@ -64,15 +64,25 @@ export function listModules(kernel: Kernel): Promise<ModuleFile[]> {
 const byName = (a: ModuleFile, b: ModuleFile) =>
   a.name < b.name ? -1 : a.name > b.name ? 1 : a.ko < b.ko ? -1 : 1;
 
-/** Takes the list that the build wrote, `modules.order`; thousands of folders need not be read then. */
+/**
+ * Takes the list that the build wrote, `modules.order`; thousands of folders need not be read then. An installed one
+ * lists `kernel/fs/ext4/ext4.ko`, the one of a build folder `fs/ext4/ext4.o` (6.4 and later) or `fs/ext4/ext4.ko`.
+ */
 async function orderedModules(folder: string): Promise<ModuleFile[] | undefined> {
   const text = await readFile(join(folder, 'modules.order'), 'utf8').catch(() => '');
-  const kos = text.split('\n').filter((line) => line.endsWith('.ko'));
+  const kos = text
+    .split('\n')
+    .filter((line) => /\.k?o$/.test(line))
+    .map((line) => line.replace(/\.o$/, '.ko'));
   const [first] = kos;
   const suffix = ['', '.xz', '.zst', '.gz'].find((end) => existsSync(join(folder, `${first}${end}`)));
   if (first === undefined || suffix === undefined) return undefined;
-  return kos.map((ko) => ({ name: moduleName(ko), path: join(folder, `${ko}${suffix}`), ko })).sort(byName);
+  return kos
+    .map((ko) => ({ name: moduleName(ko), path: join(folder, `${ko}${suffix}`), ko: belowKernel(ko) }))
+    .sort(byName);
 }
+
+const belowKernel = (ko: string) => ko.replace(/^kernel\//, '');
 
 async function scanModules(folder: string): Promise<ModuleFile[]> {
   const modules: ModuleFile[] = [];
@@ -81,7 +91,7 @@ async function scanModules(folder: string): Promise<ModuleFile[]> {
   for (const entry of entries) {
     if (!entry.isFile() || !modulePattern.test(entry.name)) continue;
     const path = join(entry.parentPath, entry.name);
-    const ko = relative(folder, path).replace(modulePattern, '.ko');
+    const ko = belowKernel(relative(folder, path).replace(modulePattern, '.ko'));
     modules.push({ name: moduleName(entry.name), path, ko });
   }
   return modules.sort(byName);

@@ -2,3 +2,4 @@ export { type FindOptions, type FoundUnits, findUnits, type MissingSource } from
 export { type IncludingUnits, unitsIncluding } from './includes.ts';
 export { compileEnvironment } from './make.ts';
 export { moduleArgv } from './module-flags.ts';
+export { splitCommands } from './shell.ts';

@@ -1,0 +1,110 @@
+import { constants, existsSync } from 'node:fs';
+import { access } from 'node:fs/promises';
+import {
+  aptInstall,
+  CommandNotFound,
+  cacheRoot,
+  debianPackageOf,
+  freeBytes,
+  mapParallel,
+  run,
+} from '@klpkit/host';
+import { listKernels } from './store.ts';
+
+/** A program, whether it is here, and for which commands. */
+export interface ToolFact {
+  readonly command: string;
+  /** Debian package that has it. */
+  readonly package: string;
+  /** First line that it says of its version; absent if it is not on this machine. */
+  readonly version?: string;
+  readonly neededFor: readonly string[];
+}
+
+/** What `klpkit doctor` tells about the machine. */
+export interface DoctorReport {
+  readonly tools: readonly ToolFact[];
+  /** Whether the C library's headers are there, for Kbuild's small programs. */
+  readonly hasLibcHeaders: boolean;
+  readonly kvm: { readonly mayBeUsed: boolean; readonly words: string };
+  readonly cache: { readonly folder: string; readonly freeBytes: number; readonly words: string };
+  readonly kernels: readonly string[];
+  /** The one command that installs all that is missing; absent if nothing is. */
+  readonly remedy?: string;
+}
+
+const add = 'kernel add';
+const build = 'build';
+const prove = 'prove';
+
+const tools: readonly { command: string; neededFor: readonly string[] }[] = [
+  { command: 'apt-get', neededFor: [add] },
+  { command: 'dpkg-deb', neededFor: [add] },
+  { command: 'tar', neededFor: [add] },
+  { command: 'xz', neededFor: [add] },
+  { command: 'flock', neededFor: [add, build] },
+  { command: 'make', neededFor: [add, build] },
+  { command: 'gcc-12', neededFor: [add, build, prove] },
+  { command: 'ld', neededFor: [build] },
+  { command: 'as', neededFor: [build] },
+  { command: 'qemu-system-x86_64', neededFor: [prove] },
+];
+
+/** Bytes that one kernel takes in the cache, packages included; measured 2.0 GB for 6.12. */
+const kernelBytes = 2.5e9;
+
+/** Looks at the machine; starts each program once to ask its version. */
+export async function doctor(): Promise<DoctorReport> {
+  const found = await mapParallel(tools, 2, async ({ command, neededFor }): Promise<ToolFact> => {
+    const version = await versionOf(command);
+    return {
+      command,
+      package: debianPackageOf(command),
+      ...(version === undefined ? {} : { version }),
+      neededFor,
+    };
+  });
+  const hasLibcHeaders = existsSync('/usr/include/stdio.h');
+  const missing = found.filter(({ version }) => version === undefined).map((tool) => tool.package);
+  if (!hasLibcHeaders) missing.push('libc6-dev');
+  const folder = cacheRoot();
+  const free = await freeBytes(folder);
+  const room = Math.floor(free / kernelBytes);
+  return {
+    tools: found,
+    hasLibcHeaders,
+    kvm: await kvmFact(),
+    cache: {
+      folder,
+      freeBytes: free,
+      words: room > 0 ? `room for ${room} more kernels` : 'no room for another kernel (2.5 GB)',
+    },
+    kernels: (await listKernels()).map(({ id }) => id),
+    ...(missing.length > 0 ? { remedy: aptInstall(missing) } : {}),
+  };
+}
+
+async function versionOf(command: string): Promise<string | undefined> {
+  try {
+    const { stdout } = await run([command, '--version'], { check: false, timeoutMs: 20_000 });
+    return stdout.split('\n')[0]?.trim() ?? '';
+  } catch (error) {
+    if (error instanceof CommandNotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Says whether KVM can be used, as far as that shows without starting a machine. */
+async function kvmFact(): Promise<DoctorReport['kvm']> {
+  const slow = 'proofs run by emulation (TCG), which is slower and otherwise the same';
+  if (!existsSync('/dev/kvm')) return { mayBeUsed: false, words: `there is no /dev/kvm; ${slow}` };
+  try {
+    await access('/dev/kvm', constants.R_OK | constants.W_OK);
+    return {
+      mayBeUsed: true,
+      words: '/dev/kvm is there and may be used; a proof tries it and falls back to emulation',
+    };
+  } catch {
+    return { mayBeUsed: false, words: `/dev/kvm is there, but this user may not open it; ${slow}` };
+  }
+}
