@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { type Finding, Refusal } from '@klpkit/findings';
 import { contentKey, type RunResult, removeAtInterrupt, run, writeFileAtomic } from '@klpkit/host';
-import { cleanEnvironment, type Kernel, moduleSymvers } from '@klpkit/kernel';
+import { compileEnvironment, type Kernel, moduleSymvers } from '@klpkit/kernel';
 import { convertKlp, glueSource, type LivepatchPlan, type Placeholder } from '@klpkit/livepatch';
 import { modpostFindings, objtoolFindings } from './messages.ts';
 import { fill, loadRecipe, type Recipe } from './recipe.ts';
@@ -83,6 +83,8 @@ class Finisher {
     const { placeholders, signal } = this.#request;
     const name = this.#name;
     const recipe = await loadRecipe(this.#kernel, signal);
+    // What an earlier run left behind must not pass for this one's.
+    for (const end of ['o', 'mod.c', 'mod.o', 'ko']) await rm(this.#path(`${name}.${end}`), { force: true });
     const exports = moduleSymvers(this.#kernel);
     exports.catch(() => {});
     const [objects, common] = await allOf([
@@ -180,7 +182,7 @@ class Finisher {
     this.#commands.push(command);
     const result = await run(argv, {
       cwd: this.#kernel.buildDir,
-      env: cleanEnvironment,
+      env: await compileEnvironment(this.#kernel),
       signal: this.#request.signal,
       timeoutMs: 120_000,
       check,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Finding, Refusal } from '@klpkit/findings';
 import { mapParallel, removeAtInterrupt, run } from '@klpkit/host';
-import { cleanEnvironment, type Kernel } from '@klpkit/kernel';
+import { compileEnvironment, type Kernel } from '@klpkit/kernel';
 import type { LivepatchPlan, Placeholder } from '@klpkit/livepatch';
 import { type FinishCommand, type FinishedModule, finishModule } from './finish.ts';
 import { fill, loadRecipe } from './recipe.ts';
@@ -45,6 +45,7 @@ async function compile(
   folder: string,
 ): Promise<{ objects: Uint8Array[]; commands: FinishCommand[] }> {
   const recipe = await loadRecipe(kernel, signal);
+  const env = await compileEnvironment(kernel);
   const findings: Finding[] = [];
   const commands: FinishCommand[] = [];
   const objects = await mapParallel(
@@ -56,7 +57,7 @@ async function compile(
       const argv = fill(recipe.compile, { folder, name: plan.name, unit });
       // Sections of their own, so that the relocations of each function can be told apart.
       argv.push('-ffunction-sections', '-fdata-sections');
-      const options = { cwd: kernel.buildDir, env: cleanEnvironment, signal, check: false };
+      const options = { cwd: kernel.buildDir, env, signal, check: false };
       const result = await run(argv, { ...options, timeoutMs: 120_000 });
       commands.push({ step: `compile ${name}`, argv, ms: result.ms });
       if (result.code === 0) return new Uint8Array(await readFile(join(folder, `${unit}.o`)));

@@ -2,8 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { contentKey, removeAtInterrupt, run, writeFileAtomic } from '@klpkit/host';
-import type { Kernel } from '@klpkit/kernel';
-import { shellCommands } from './words.ts';
+import { compileEnvironment, type Kernel, splitCommands } from '@klpkit/kernel';
 
 /**
  * How this kernel's own makefiles make a module of several objects, as argument vectors that are run in the kernel's build
@@ -19,7 +18,7 @@ export interface Recipe {
   readonly objtool: readonly string[] | undefined;
   /** `linked`: on the linked module, as kernels with IBT do. `objects`: on each object before the link. */
   readonly objtoolOn: 'linked' | 'objects';
-  /** Reads `modules.order` and writes `@NAME@.mod.c`. */
+  /** Reads the list of modules in `modules.order`, one `.o` a line, and writes `@NAME@.mod.c`. */
   readonly modpost: readonly string[];
   /** Compiles `@NAME@.mod.c`. */
   readonly compileMod: readonly string[];
@@ -30,16 +29,11 @@ export interface Recipe {
 }
 
 /** Layout of the cached file; raise it when {@link Recipe} changes. */
-const layout = 1;
-
-/** The environment that Kbuild is started with for this kernel, as the kernel's folder in the cache keeps it. */
-async function kbuildEnvironment(kernel: Kernel): Promise<Record<string, string>> {
-  return JSON.parse(await readFile(join(kernel.dir, 'environment.json'), 'utf8')) as Record<string, string>;
-}
+const layout = 3;
 
 /** The recipe of a kernel: from its cache, or by a dry run of its makefiles (about a fifth of a second). */
 export async function loadRecipe(kernel: Kernel, signal?: AbortSignal): Promise<Recipe> {
-  const environment = await kbuildEnvironment(kernel);
+  const environment = await compileEnvironment(kernel);
   const key = contentKey(
     JSON.stringify([layout, environment, kernel.sourceDir, kernel.buildDir, kernel.objtool, kernel.modpost]),
   );
@@ -76,11 +70,11 @@ async function dryRun(
       argv.push('VPATH=', 'KBUILD_BUILTIN=', 'KBUILD_MODPOST_WARN=1', 'CONFIG_DEBUG_INFO_BTF_MODULES=');
       const options = { cwd: kernel.buildDir, env: environment, signal, check: false, timeoutMs: 60_000 };
       const result = await run(argv, options);
-      return { commands: shellCommands(result.stdout), stderr: result.stderr };
+      return { commands: splitCommands(result.stdout), stderr: result.stderr };
     };
     const build = await make('Makefile.build', `obj=${folder}`, 'need-modorder=1');
     // The second stage is planned only for what the first one made.
-    await writeFile(join(folder, 'modules.order'), `${folder}/${name}.o\n`);
+    await writeFile(join(folder, 'modules.order'), `${orderLine(folder, build)}\n`);
     await writeFile(join(folder, `${name}.o`), '');
     await writeFile(join(folder, `${name}.mod.c`), '');
     const post = await make('Makefile.modpost');
@@ -95,6 +89,16 @@ async function dryRun(
 interface DryRun {
   readonly commands: readonly (readonly string[])[];
   readonly stderr: string;
+}
+
+/** What the first stage writes into `modules.order`: the name of the `.o`, in older kernels that of the `.ko`. */
+function orderLine(folder: string, build: DryRun): string {
+  const lines = [`${folder}/${name}.o`, `${folder}/${name}.ko`];
+  for (const argv of build.commands) {
+    const at = argv.indexOf('echo');
+    if (at >= 0 && lines.includes(argv[at + 1])) return argv[at + 1];
+  }
+  return lines[0];
 }
 
 function readRecipe(kernel: Kernel, folder: string, build: DryRun, post: DryRun, final: DryRun): Recipe {
@@ -143,7 +147,7 @@ function readRecipe(kernel: Kernel, folder: string, build: DryRun, post: DryRun,
     link: withoutInputs(link),
     objtool: objtool && [kernel.objtool, ...parametric(objtool.slice(1, -1))],
     objtoolOn: onLinked ? 'linked' : 'objects',
-    modpost: [kernel.modpost, ...parametric(modpost.slice(1))],
+    modpost: [kernel.modpost, ...parametric(modpost.slice(1).map(modpostWord))],
     compileMod: compiler(compileMod),
     compileCommon: compileCommon && compiler(compileCommon),
     linkFinal: withoutInputs(linkFinal),
@@ -153,6 +157,11 @@ function readRecipe(kernel: Kernel, folder: string, build: DryRun, post: DryRun,
 /** Debug information would be most of the module and nobody reads it; leaving it out changes no instruction. */
 function compilerWord(word: string): string {
   return word === '-g' ? '-g0' : word;
+}
+
+/** Older kernels turn `.ko` to `.o` on the way to modpost, and it reads its standard input. */
+function modpostWord(word: string, at: number, argv: readonly string[]): string {
+  return word === '-' && argv[at - 1] === '-T' ? '@FOLDER@/modules.order' : word;
 }
 
 function isNeeded(word: string): boolean {
