@@ -56,7 +56,9 @@ function head(report: Report): Markup {
     .flatMap((unit) => unit.match.verdicts)
     .reduce((sum, entry) => sum + (entry.verdict === 'different' ? entry.count : 0), 0);
   const findings = report.findings.length;
-  const errors = report.findings.filter((finding) => finding.severity === 'error').length;
+  const errors = report.findings.filter(
+    (finding) => finding.severity === 'error' && !finding.overridden,
+  ).length;
   const tile = (value: string, text: string, role?: string) =>
     html`<li><b${role ? html` class="${role}"` : undefined}>${value}</b>${text}</li>`;
   return html`<header>
@@ -136,7 +138,7 @@ function functionSection(entry: ReportFunction, id: string, details: FunctionDet
 <h4 class="hide">Why it differs</h4>
 <ul class="why">${entry.why.map((reason) => html`<li>${reason.text}</li>`)}</ul>
 ${difference && html`<p class="soft">${difference}</p>`}
-${details?.problems.map((problem) => html`<p class="warning">source lines not available: ${problem}</p>`)}
+${details?.problems.filter((problem) => !entry.why.some((reason) => reason.text.includes(problem))).map((problem) => html`<p class="warning">source lines not available: ${problem}</p>`)}
 ${details && details.rows.length > 0 && codeTable(details, id)}
 </article>
 `;

@@ -59,7 +59,7 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; overflow-wra
 .asm .mod { background: var(--mod); color: var(--modink); }
 .asm .s td { color: var(--srcink); background: var(--src); }
 .asm .s td.e { background: var(--edit); font-weight: 600; }
-.asm .s small { color: var(--soft); font-size: .78rem; font-weight: 400; display: block; margin: .1rem 0 -.15rem; }
+.asm .s small { color: var(--soft); font-size: .94em; font-weight: 400; display: block; margin: .1rem 0 -.15rem; }
 .asm .k td { padding: .25rem .5rem; text-align: center; background: var(--page); border-block: 1px solid var(--line); font-family: var(--sans); color: var(--soft); }
 button { font: inherit; font-size: .85rem; color: var(--accent); background: none; border: 1px solid var(--line); border-radius: .4rem; padding: .15rem .8rem; cursor: pointer; }
 button:hover { border-color: var(--accent); }

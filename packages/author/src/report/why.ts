@@ -173,7 +173,7 @@ function inlinedReason({
   sites: number;
 }): Reason {
   const at = (step: InlineStep | undefined) => (step?.call ? ` at ${step.call.path}:${step.call.line}` : '');
-  const times = sites > 1 ? ` (the first of ${sites} places)` : '';
+  const times = sites > 1 ? ` (one of ${sites} places)` : '';
   const way =
     chain.length === 1
       ? at(chain[0])
