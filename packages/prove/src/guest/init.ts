@@ -20,7 +20,12 @@ export async function guestInit(kernel: Kernel, signal?: AbortSignal): Promise<U
   try {
     const built = join(folder, 'init');
     const argv = [kernel.compiler, ...flags, '-x', 'c', '-o', built, '-'];
-    const result = await run(argv, { input: code, check: false, timeoutMs: 120_000, ...(signal && { signal }) });
+    const result = await run(argv, {
+      input: code,
+      check: false,
+      timeoutMs: 120_000,
+      ...(signal && { signal }),
+    });
     if (result.code !== 0) {
       throw new MissingTool(
         `the init of the proof VM does not compile:\n${result.stderr.trim().split('\n').slice(-5).join('\n')}`,

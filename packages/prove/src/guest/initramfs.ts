@@ -20,7 +20,8 @@ async function busybox(): Promise<{ program: Uint8Array; applets: string[] }> {
   for (const path of busyboxPaths) {
     const program = await readFile(path).catch(() => undefined);
     if (!program) continue;
-    if (isDynamic(program)) throw missing(`${path} is not statically linked: the checks cannot run in the VM`);
+    if (isDynamic(program))
+      throw missing(`${path} is not statically linked: the checks cannot run in the VM`);
     const { stdout } = await run([path, '--list'], { timeoutMs: 10_000 });
     return { program, applets: stdout.split('\n').filter((name) => name !== '' && !name.includes('/')) };
   }

@@ -1,6 +1,5 @@
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
 
 /** How the guest's processor is run: emulated, or by the host's own through KVM. */
 export type Accel = 'tcg' | 'kvm';

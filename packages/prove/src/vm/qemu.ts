@@ -24,7 +24,10 @@ const comma = (path: string) => path.replaceAll(',', ',,');
  * anything. A decompressed kernel is entered by its PVH note, which spares the guest's own decompression and KASLR.
  */
 export function qemuArgv(spec: QemuSpec): string[] {
-  const accel = spec.accel === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,tb-size=256', '-cpu', 'max,-cx16'];
+  const accel =
+    spec.accel === 'kvm'
+      ? ['-accel', 'kvm', '-cpu', 'host']
+      : ['-accel', 'tcg,tb-size=256', '-cpu', 'max,-cx16'];
   return [
     spec.program,
     ...['-M', 'q35', ...accel, '-m', `${spec.memoryMb}M`],

@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { MissingTool } from '@klpkit/findings';
 import { aptInstall, removeAtInterrupt, run } from '@klpkit/host';
-import { makeInitramfs, type GuestFile } from '../guest/initramfs.ts';
+import { type GuestFile, makeInitramfs } from '../guest/initramfs.ts';
 import { encodeRequest, nonceSize, type Operation, type Reply, replyReader } from '../guest/protocol.ts';
 import type { Accel } from './accel.ts';
 import { boundedText } from './console.ts';
@@ -19,6 +19,8 @@ export type Death = 'panic' | 'exit' | 'silence' | 'lockup' | 'kvm' | 'protocol'
 /** Thrown by everything that waits for the guest, once the VM is dead. */
 export class VmDied extends Error {
   readonly death: Death;
+  /** What the console had shown, when the VM died while it booted. */
+  console = '';
   constructor(death: Death, message: string) {
     super(message);
     this.name = 'VmDied';
@@ -100,7 +102,10 @@ export async function startVm(spec: VmSpec): Promise<Vm> {
   const nonce = randomBytes(nonceSize);
   const text = boundedText();
   const exchanges: Exchange[] = [];
-  const waiting = new Map<number, { label: string; resolve: (reply: Reply) => void; reject: (error: unknown) => void }>();
+  const waiting = new Map<
+    number,
+    { label: string; resolve: (reply: Reply) => void; reject: (error: unknown) => void }
+  >();
   const killer = new AbortController();
   let socket: Socket | undefined;
   let dead: unknown;
@@ -150,10 +155,12 @@ export async function startVm(spec: VmSpec): Promise<Vm> {
     new Promise<Reply>((resolve, reject) => {
       if (dead) return reject(dead);
       const timer = setTimeout(() => die(late()), ms);
-      const settle = <T>(then: (value: T) => void) => (value: T) => {
-        clearTimeout(timer);
-        then(value);
-      };
+      const settle =
+        <T>(then: (value: T) => void) =>
+        (value: T) => {
+          clearTimeout(timer);
+          then(value);
+        };
       waiting.set(id, { label, resolve: settle(resolve), reject: settle(reject) });
     });
 
@@ -172,7 +179,10 @@ export async function startVm(spec: VmSpec): Promise<Vm> {
 
   try {
     const initramfs = join(folder, 'initramfs.cpio');
-    await writeFile(initramfs, await makeInitramfs({ init: spec.init, nonce, files: spec.files, hasShell: spec.hasShell }));
+    await writeFile(
+      initramfs,
+      await makeInitramfs({ init: spec.init, nonce, files: spec.files, hasShell: spec.hasShell }),
+    );
     const path = join(folder, 'port');
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -204,8 +214,11 @@ export async function startVm(spec: VmSpec): Promise<Vm> {
       end,
       request(operation, args, { label, timeoutMs = 10_000, limit = 65536 }) {
         const id = ++sequence;
-        const reply = wait(id, label, timeoutMs + slackMs, () =>
-          new VmDied('silence', `the guest gave no answer for ${(timeoutMs + slackMs) / 1000} s`),
+        const reply = wait(
+          id,
+          label,
+          timeoutMs + slackMs,
+          () => new VmDied('silence', `the guest gave no answer for ${(timeoutMs + slackMs) / 1000} s`),
         );
         socket?.write(encodeRequest(id, operation, args, timeoutMs, limit));
         return reply;
@@ -213,7 +226,7 @@ export async function startVm(spec: VmSpec): Promise<Vm> {
     };
   } catch (error) {
     await end();
-    if (error instanceof VmDied) throw Object.assign(error, { console: text.all() });
+    if (error instanceof VmDied) error.console = text.all();
     throw error;
   }
 }
@@ -223,5 +236,8 @@ function howItEnded(code: number | null, signal: string | null, tail: string): V
   if (panic) return new VmDied('panic', `the guest's kernel panicked: ${panic[1]?.trim()}`);
   const last = tail.trimEnd().split('\n').at(-1) ?? '';
   const how = code === null ? `was killed by ${signal}` : `ended with code ${code}`;
-  return new VmDied('exit', `QEMU ${how} in the middle of the proof${last ? `; its last line: ${last.trim()}` : ''}`);
+  return new VmDied(
+    'exit',
+    `QEMU ${how} in the middle of the proof${last ? `; its last line: ${last.trim()}` : ''}`,
+  );
 }

@@ -1,0 +1,193 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { UsageError } from '@klpkit/findings';
+import { readElf, readModuleBytes, readModuleInfo } from '@klpkit/formats';
+import { type Kernel, moduleName, type OnProgress } from '@klpkit/kernel';
+import { chooseAccel } from './accel.ts';
+import { guestInit } from './guest/init.ts';
+import type { GuestFile } from './guest/initramfs.ts';
+import { consoleMessages } from './log/kmsg.ts';
+import { scanLog } from './log/scan.ts';
+import { type PreparedLivepatch, proveOne } from './scenario.ts';
+import { readTargets } from './targets.ts';
+import type {
+  Boot,
+  LivepatchProof,
+  LivepatchToProve,
+  Proof,
+  ProofRequest,
+  TranscriptRecord,
+} from './types.ts';
+import { plain } from './vm/console.ts';
+import { type Exchange, findQemu, startVm, type Vm, VmDied } from './vm/vm.ts';
+
+/** Options of {@link proveLivepatch}. */
+export interface ProveOptions {
+  readonly onProgress?: OnProgress;
+  /** Ends the VM and the proof; the promise is rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Wall time for the guest to be ready. A loaded machine stretches the usual 3 s a lot. */
+const bootMs = 120_000;
+
+/**
+ * Boots the kernel as it was shipped, loads each livepatch, watches it, runs the checks before, during and after, reverts
+ * and unloads it, and searches the log. Whatever the guest does, hang and death included, ends in a verdict.
+ *
+ * @throws {MissingTool} without QEMU, busybox or a C library
+ * @throws {UsageError} for a module that cannot be read
+ */
+export async function proveLivepatch(
+  kernel: Kernel,
+  request: ProofRequest,
+  options: ProveOptions = {},
+): Promise<Proof> {
+  const { onProgress = () => {}, signal } = options;
+  const begin = performance.now();
+  if (request.livepatches.length === 0) throw new UsageError('there is no livepatch to prove');
+  findQemu();
+  const prepared = await Promise.all(request.livepatches.map(prepare));
+  const names = new Set<string>();
+  for (const { livepatch } of prepared) {
+    if (names.has(livepatch.name)) throw new UsageError(`two livepatches are called ${livepatch.name}`);
+    names.add(livepatch.name);
+  }
+  const init = await guestInit(kernel, signal);
+  const accel = await chooseAccel(request.accel ?? 'auto', kernel, init, signal);
+  const total = prepared.length;
+  const proofs: LivepatchProof[] = [];
+  const boots: Boot[] = [];
+  while (proofs.length < total) {
+    const rest = prepared.slice(proofs.length);
+    const targets = await readTargets(
+      kernel,
+      rest.flatMap(({ livepatch }) =>
+        livepatch.objects.map(({ name }) => name).filter((name) => name !== 'vmlinux'),
+      ),
+    );
+    const targetPath = (name: string) => `/kernel-modules/${name}.ko`;
+    const files: GuestFile[] = [
+      ...(request.files ?? []),
+      ...rest.map(({ livepatch, bytes }) => ({ path: livepatch.path, data: bytes, mode: 0o644 })),
+      ...[...targets.modules.values()].map(({ name, bytes }) => ({
+        path: targetPath(name),
+        data: bytes,
+        mode: 0o644,
+      })),
+    ];
+    const size = files.reduce((sum, { data }) => sum + data.length, 0);
+    onProgress({ label: `boot ${kernel.release}`, done: proofs.length, total });
+    let vm: Vm;
+    try {
+      vm = await startVm({
+        accel,
+        // An initramfs is there twice for a moment, and a module a third time once it is loaded.
+        memoryMb: request.memoryMb ?? 256 + Math.ceil((3 * size) / (1 << 20)),
+        kernel: kernel.vmlinux,
+        init,
+        files,
+        hasShell: rest.some(({ livepatch }) => livepatch.checks.length > 0),
+        append: request.append ?? [],
+        bootMs,
+        signal,
+      });
+    } catch (error) {
+      if (!(error instanceof VmDied)) throw error;
+      boots.push({ accel, console: error.console, records: [] });
+      for (const { livepatch } of rest) proofs.push(notBooted(livepatch, error, boots.length - 1));
+      break;
+    }
+    try {
+      const guest = { vm, targets, targetPath, loaded: new Set<string>() };
+      for (const { livepatch } of rest) {
+        const done = proofs.length;
+        const onStep = (step: string) => onProgress({ label: `${livepatch.name}: ${step}`, done, total });
+        const { proof, isReusable } = await proveOne(guest, livepatch, onStep);
+        proofs.push({ ...proof, boot: boots.length });
+        if (!isReusable) break;
+      }
+    } finally {
+      boots.push({
+        accel,
+        readySeconds: vm.bootSeconds,
+        console: vm.console(),
+        records: vm.exchanges.map(transcriptRecord),
+      });
+      await vm.end();
+    }
+  }
+  return {
+    kernel: { id: kernel.id, release: kernel.release },
+    verdict: proofs.every(({ verdict }) => verdict === 'proven') ? 'proven' : 'failed',
+    livepatches: proofs,
+    boots,
+    seconds: (performance.now() - begin) / 1000,
+  };
+}
+
+async function prepare(
+  { module, name, objects, checks = [] }: LivepatchToProve,
+  index: number,
+): Promise<{ livepatch: PreparedLivepatch; bytes: Uint8Array }> {
+  const file = typeof module === 'string' ? module : undefined;
+  const shown = file ?? name ?? `livepatch ${index + 1}`;
+  let bytes: Uint8Array;
+  let own: string | undefined;
+  try {
+    bytes = await readModuleBytes(typeof module === 'string' ? await readFile(module) : module);
+    own = readModuleInfo(readElf(bytes)).get('name');
+  } catch (error) {
+    throw new UsageError(`${shown}: ${(error as Error).message}`, 'give a livepatch module, a .ko file');
+  }
+  const known = own ?? name ?? (file && moduleName(basename(file)));
+  if (!known || !/^[\w-]{1,55}$/.test(known))
+    throw new UsageError(`${shown}: a module's name is needed, found ${JSON.stringify(known ?? '')}`);
+  const livepatch = {
+    name: moduleName(known),
+    path: `/livepatches/${index}.ko`,
+    objects: objects.map((object) => ({
+      ...object,
+      name: object.name === 'vmlinux' ? 'vmlinux' : moduleName(object.name),
+    })),
+    checks,
+  };
+  return { livepatch, bytes };
+}
+
+function notBooted(livepatch: PreparedLivepatch, error: VmDied, boot: number): LivepatchProof {
+  const step = 'boot';
+  return {
+    name: livepatch.name,
+    verdict: 'failed',
+    objects: livepatch.objects,
+    passes: [],
+    findings: [
+      ...scanLog(consoleMessages(error.console), { step }),
+      {
+        id: 'vm-died',
+        severity: 'error',
+        what: `the VM died while it booted: ${error.message}`,
+        next: 'the console in the transcript shows the last that QEMU and the kernel said',
+        step,
+      },
+    ],
+    blockers: [],
+    died: { step, how: error.death, message: error.message },
+    boot,
+    seconds: 0,
+  };
+}
+
+function transcriptRecord({ label, reply }: Exchange): TranscriptRecord {
+  return {
+    label,
+    status: reply.status,
+    isTimedOut: reply.isTimedOut,
+    start: reply.start,
+    end: reply.end,
+    output: plain(new TextDecoder().decode(reply.output.subarray(0, 4096)).replaceAll('\0', '\n')),
+    totalBytes: reply.totalBytes,
+  };
+}

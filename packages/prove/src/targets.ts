@@ -1,0 +1,64 @@
+import { readFile } from 'node:fs/promises';
+import { readElf, readModuleBytes, readModuleInfo } from '@klpkit/formats';
+import { type Kernel, listModules, type ModuleFile, moduleName } from '@klpkit/kernel';
+
+/** A module of the kernel that the VM gets. */
+export interface TargetModule {
+  readonly name: string;
+  /** The ELF file, with its signature. */
+  readonly bytes: Uint8Array;
+}
+
+/** The modules that a set of livepatches patches, and what they need. */
+export interface Targets {
+  /** By name, those that the targets depend on too. */
+  readonly modules: ReadonlyMap<string, TargetModule>;
+  /** Names to load, in this order, to have a module: its dependencies and itself, last. */
+  readonly order: (name: string) => readonly string[];
+  /** Modules that were asked for and that the kernel does not ship. */
+  readonly missing: ReadonlySet<string>;
+}
+
+/** Reads modules and, by the `depends` of their own information, everything that they need. */
+export async function readTargets(kernel: Kernel, names: Iterable<string>): Promise<Targets> {
+  const wanted = [...new Set(names)].sort();
+  const modules = new Map<string, TargetModule>();
+  const needs = new Map<string, string[]>();
+  const missing = new Set<string>();
+  if (wanted.length > 0) {
+    const files = new Map<string, ModuleFile>();
+    for (const file of await listModules(kernel)) files.set(file.name, file);
+    for (let queue = wanted; queue.length > 0; ) {
+      const next = new Set<string>();
+      for (const name of queue) {
+        if (modules.has(name) || missing.has(name)) continue;
+        const file = files.get(name);
+        if (!file) {
+          missing.add(name);
+          continue;
+        }
+        const bytes = await readModuleBytes(await readFile(file.path));
+        modules.set(name, { name, bytes });
+        const depends = (readModuleInfo(readElf(bytes)).get('depends') ?? '').split(',');
+        const list = depends.filter((other) => other !== '').map(moduleName);
+        needs.set(name, list);
+        for (const other of list) next.add(other);
+      }
+      queue = [...next];
+    }
+  }
+  const order = (name: string): string[] => {
+    const done = new Set<string>();
+    const visit = (current: string) => {
+      if (done.has(current)) return;
+      // Marked before its needs: a cycle in damaged files must not go on for ever.
+      done.add(current);
+      for (const other of needs.get(current) ?? []) visit(other);
+      done.delete(current);
+      done.add(current);
+    };
+    visit(name);
+    return [...done];
+  };
+  return { modules, order, missing };
+}

@@ -1,0 +1,101 @@
+import type { KernelMessage } from './log/kmsg.ts';
+import { replyError, replyText, type Session } from './session.ts';
+import type { Blocker } from './types.ts';
+
+/** Root of what the kernel shows of livepatches. */
+export const livepatchFolder = '/sys/kernel/livepatch';
+
+/** After this long a transition is watched with the kernel's debug messages on: they name the reasons. */
+const quietMs = 3000;
+
+/**
+ * How long a transition is watched before it is called stuck: beyond the 15 s after which the kernel wakes and signals the
+ * tasks that remain, and more for many functions, each of which costs about 0.13 s to undo under emulation.
+ */
+export function stallMs(functions: number): number {
+  return 25_000 + functions * 500;
+}
+
+/** Time limit of one write or load that patches or unpatches so many functions. */
+export function patchingMs(functions: number): number {
+  return 30_000 + functions * 500;
+}
+
+/** Reads what the guest answers to `tasks`. */
+export function readTasks(bytes: Uint8Array): Blocker[] {
+  const tasks: Blocker[] = [];
+  for (const record of new TextDecoder().decode(bytes).split('\0')) {
+    const match = /^(\d+) (\d+) (.*)\n?([\s\S]*)$/.exec(record);
+    if (!match) continue;
+    const [, pid, tid, name = '', rest = ''] = match;
+    const stack = rest
+      .split('\n')
+      .map((line) => line.replace(/^\[<[0-9a-fx]+>\]\s*/, '').trim())
+      .filter((line) => line !== '');
+    tasks.push({ pid: Number(pid), tid: Number(tid), name, stack });
+  }
+  return tasks;
+}
+
+/** Adds the reasons that the kernel's debug messages give: `klp_try_switch_task: kswapd0:44 is sleeping on function kswapd`. */
+export function withReasons(tasks: readonly Blocker[], log: readonly KernelMessage[]): Blocker[] {
+  const reasons = new Map<number, string>();
+  for (const { text } of log) {
+    const match = /klp_\w+: (.*):(\d+) ((?:is|has) .*)$/.exec(text);
+    if (match) reasons.set(Number(match[2]), match[3] ?? '');
+  }
+  return tasks.map((task) => {
+    const reason = reasons.get(task.tid);
+    return reason === undefined ? task : { ...task, reason };
+  });
+}
+
+/**
+ * Watches a transition to its end. True when it is complete; else a finding names the tasks that block it, which are
+ * added to `blockers`.
+ */
+export async function watchTransition(
+  session: Session,
+  module: string,
+  direction: 'patching' | 'unpatching',
+  functions: number,
+  blockers: Blocker[],
+): Promise<boolean> {
+  const folder = `${livepatchFolder}/${module}`;
+  // A disabled livepatch's folder goes away when its transition is complete.
+  const args = direction === 'patching' ? [`${folder}/transition`, '0'] : [folder, ''];
+  let tasks: Blocker[] = [];
+  const control = '/proc/dynamic_debug/control';
+  const debug = (onOff: '+p' | '-p') => session.ask('write', [control, `file kernel/livepatch/* ${onOff}`]);
+  const { isOk } = await session.step(`transition ${direction}`, async (ask) => {
+    const early = await ask('wait', args, { timeoutMs: quietMs });
+    if (early.status === 0) return { isOk: true, outcome: 'complete' };
+    if (replyError(early) !== 'ETIMEDOUT' && direction === 'patching')
+      return { isOk: false, outcome: replyError(early) };
+    await debug('+p');
+    const late = await ask('wait', args, { timeoutMs: stallMs(functions) - quietMs });
+    if (late.status !== 0) {
+      const state = direction === 'patching' ? '0' : '1';
+      tasks = readTasks((await ask('tasks', [state], { limit: 1 << 18 })).output);
+    }
+    await debug('-p');
+    if (late.status === 0) return { isOk: true, outcome: 'complete, slowly' };
+    return { isOk: false, outcome: `stuck: ${replyText(late) || replyError(late)}` };
+  });
+  if (isOk) return true;
+  const named = withReasons(tasks, session.lastLog);
+  blockers.push(...named);
+  const [first] = named;
+  const others = named.length > 1 ? ` and ${named.length - 1} more` : '';
+  const who = first
+    ? `${first.name}:${first.tid} ${first.reason ?? `is in ${first.stack[0] ?? 'user space or running'}`}${others}`
+    : 'no task that could be found';
+  session.find({
+    id: 'stuck-transition',
+    severity: 'error',
+    what: `the ${direction} transition is stuck after ${Math.round(stallMs(functions) / 1000)} s: ${who}`,
+    why: 'a task that never leaves a function that is being replaced keeps the transition from its end; in production it will too',
+    next: 'patch a function that the task does not sleep in, or the functions that it calls; do not force the transition',
+  });
+  return false;
+}
