@@ -36,7 +36,7 @@ describe.each(all)('%s', (name, bytes) => {
     await expect(unpack(bytes, { size: plain.length + 1 })).rejects.toThrow(FormatError);
     await expect(unpack(bytes, { maxSize: plain.length - 1 })).rejects.toThrow(FormatError);
     await expect(unpack(bytes, { maxSize: 1000 })).rejects.toThrow(
-      /more than the 1000 bytes allowed|at most 1000 are allowed|announced, more than the 1000 allowed|does not fit|than the result may be/,
+      /^\w+: [^(]*(more than the 1000|at most 1000 are allowed|do not fit|does not fit|than the result may be)/,
     );
     await expect(unpack(bytes, { size: 2 ** 40 })).rejects.toThrow(/announced, more than the/);
     expect((await unpack(bytes, { maxSize: plain.length })).length).toBe(plain.length);
@@ -261,7 +261,7 @@ describe('what the formats allow beside one plain stream', () => {
   });
 
   test('lzo: the short match behind four literals or more reaches 2049 bytes back and further', async () => {
-    const start = Uint8Array.from({ length: 3000 }, (_, index) => (index * index) >> 3);
+    const start = Uint8Array.from({ length: 3000 }, numbers(5));
     const whole = join(start, start.subarray(3000 - 2058, 3000 - 2055));
     // 3000 literals: 18, eleven times 255, and 177.
     const data = join(
