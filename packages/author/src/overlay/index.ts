@@ -1,0 +1,1 @@
+export { makeOverlay, type Overlay, type OverlayFile } from './overlay.ts';
