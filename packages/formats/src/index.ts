@@ -2,6 +2,7 @@ export * from './btf/index.ts';
 export * from './bzimage.ts';
 export * from './compress/index.ts';
 export * from './cpio.ts';
+export * from './diff/index.ts';
 export * from './dwarf/index.ts';
 export * from './elf/index.ts';
 export * from './error.ts';
