@@ -8,13 +8,13 @@ const context = 4;
 const smallestFold = 4;
 
 /** A stretch of rows that is shown or folded as a whole. */
-export interface Stretch {
+interface Stretch {
   readonly folded: boolean;
   readonly rows: readonly DetailRow[];
 }
 
 /** Cuts the rows of a function into what is near a difference, and equal code that can be folded away. */
-export function foldEqual(rows: readonly DetailRow[]): Stretch[] {
+function foldEqual(rows: readonly DetailRow[]): Stretch[] {
   const isCode = (row: DetailRow) => row.kind !== 'source';
   const near = new Uint8Array(rows.length);
   const mark = (start: number, step: 1 | -1) => {

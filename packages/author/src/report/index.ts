@@ -6,4 +6,5 @@ export { makeReport, type ReportedFix, type ReportedUnit, type ReportRequest } f
 export { type Report, reportSchema, reportVersion } from './schema.ts';
 export { openSource, type SourceRequest, type SourceSide } from './source.ts';
 export { formatReport, type TextOptions, type TextRole } from './text.ts';
+export { openUnitSource, type UnitSourceRequest } from './unit-source.ts';
 export { explainUnit, type UnitSource } from './why.ts';

@@ -51,6 +51,8 @@ export interface ReportRequest {
   readonly name: string;
   readonly kernel: Pick<Kernel, 'id' | 'release' | 'compilerVersion'>;
   readonly fixes: readonly ReportedFix[];
+  /** The files of all fixes together, from before the first to after the last. */
+  readonly files: readonly EditedFile[];
   readonly units: readonly ReportedUnit[];
   readonly findings: readonly Finding[];
   /** Ids of findings that the author overrode. */
@@ -63,7 +65,6 @@ export interface ReportRequest {
 /** Puts a report together. Lists are sorted, so that the order of parallel work leaves no trace. */
 export function makeReport(request: ReportRequest): Report {
   const overrides = new Set(request.overrides);
-  const files = request.fixes.flatMap((fix) => fix.files);
   const units = [...request.units].sort((a, b) => order(a.unit.source, b.unit.source));
   const { module } = request;
   return {
@@ -83,7 +84,7 @@ export function makeReport(request: ReportRequest): Report {
         hunks: file.hunks.map(({ line, offset, fuzz }) => ({ line, offset, fuzz })),
       })),
     })),
-    units: units.map((unit) => unitOf(unit, files)),
+    units: units.map((unit) => unitOf(unit, request.files)),
     relocations: relocationsOf(units),
     exports: [...new Set(units.flatMap((unit) => unit.extraction?.exports ?? []))].sort(order),
     findings: request.findings.map((finding) => {

@@ -11,6 +11,7 @@ import {
   type FunctionDetails,
   makeReport,
   openSource,
+  openUnitSource,
   reportHtml,
   reportJson,
   reportSchema,
@@ -146,6 +147,7 @@ function build(change: (files: Files) => Files, debug: 'both' | 'none' | 'wrong'
         files: files.map((file) => ({ ...file, hunks: [{ line: 1, offset: 0, fuzz: 0 }] })),
       },
     ],
+    files,
     units: [unit],
     findings: comparison.findings,
     overrides: [],
@@ -270,7 +272,7 @@ describe('why a function changed', () => {
     });
     const piece = comparison.after.named('edited')[0];
     expect(other.of(piece)).toEqual({
-      problem: 'the code of edited differs when compiled with debug information',
+      problem: 'the code of edited is another in the object with debug information',
     });
     expect(other.of(comparison.after.named('untouched')[0])).not.toHaveProperty('problem');
   });
@@ -393,6 +395,28 @@ describe('the report', () => {
       exceptions: [{ name: 'old', verdict: 'different', detail: 'size: expected 12, found 13' }],
     });
   });
+});
+
+test('a unit of a tree: texts of the fix, the source, the build folder, and nothing outside', () => {
+  const { request } = build(edit('lib/part.h', 'value * 2', 'value * 3'));
+  const [{ comparison }] = request.units;
+  const tree = { sourceDir: join(folder, 'tree'), buildDir: join(folder, 'out') };
+  for (const [path, text] of [
+    ['tree/lib/sample.c', 'source'],
+    ['out/generated.h', 'generated'],
+    ['secret', 'secret'],
+  ]) {
+    mkdirSync(join(folder, path, '..'), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  const source = openUnitSource({ kernel: tree, comparison, files: request.files, debug: {}, overlays: [] });
+  expect(source.before.lines('lib/part.h')?.[3]).toBe('\treturn value * 2 + opaque(value);');
+  expect(source.after.lines('lib/part.h')?.[3]).toBe('\treturn value * 3 + opaque(value);');
+  expect(source.after.lines('lib/sample.c')).toEqual(['source']);
+  expect(source.after.lines('generated.h')).toEqual(['generated']);
+  expect(readFileSync(join(folder, 'tree/../secret'), 'utf8')).toBe('secret');
+  expect(source.after.lines('../secret')).toBeUndefined();
+  expect(source.after.lines(join(folder, 'secret'))).toBeUndefined();
 });
 
 describe('lines of the source', () => {

@@ -105,7 +105,7 @@ export function openSource(request: SourceRequest): SourceSide {
         .find((other) => other.kind === 'function' && other.section.name === piece.section.name);
       if (!own) return { problem: `${piece.name} is not in the object with debug information` };
       if (!sameBytes(model.content(own), request.object.content(piece)))
-        return { problem: `the code of ${piece.name} differs when compiled with debug information` };
+        return { problem: `the code of ${piece.name} is another in the object with debug information` };
       const section = own.section.index;
       return {
         instance: dwarf.instanceAt(section, own.start),
