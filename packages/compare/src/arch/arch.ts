@@ -47,6 +47,8 @@ export interface Step {
   readonly length: number;
   /** What a direct jump or call does and where it goes: `kind` is equal for all encodings of one operation; `target` may lie outside the code. */
   readonly branch?: { readonly kind: string; readonly target: number };
+  /** True for a no-operation of any length. */
+  readonly isNop?: boolean;
 }
 
 const archs: Arch[] = [];

@@ -2,7 +2,7 @@ import { EM, R_X86_64 } from '@klpkit/formats';
 import iced from 'iced-x86';
 import { type Arch, type DecodedInstruction, registerArch, type Step } from './arch.ts';
 
-const { Decoder, DecoderOptions, Formatter, FormatterSyntax, Instruction } = iced;
+const { Decoder, DecoderOptions, Formatter, FormatterSyntax, Instruction, Mnemonic } = iced;
 
 /** Field widths of the x86-64 psABI, table "Relocation Types". */
 const widths = new Map<number, number>([
@@ -143,7 +143,9 @@ export const x86_64: Arch = {
     const all: Step[] = [];
     walk(code, (start, length, instruction) => {
       const branch = branchOf(code, start, length, instruction);
-      all.push(branch ? { offset: start, length, branch } : { offset: start, length });
+      const step = { offset: start, length };
+      if (branch) all.push({ ...step, branch });
+      else all.push(instruction.mnemonic === Mnemonic.Nop ? { ...step, isNop: true } : step);
       return true;
     });
     return all;

@@ -10,7 +10,8 @@ import type { UnitTables } from './unit.ts';
  * is known to be small; with -ffunction-sections it does not know the distance to a neighbour, so the same jump can be longer here,
  * and everything behind it is shifted.
  *
- * Every instruction must be the same bytes but for relocated fields, or the same kind of direct jump to the place that corresponds.
+ * Every instruction must be the same bytes but for relocated fields, or the same kind of direct jump to the place that corresponds;
+ * padding behind an unconditional jump does not count.
  *
  * @returns `undefined` when the functions differ in more than that
  */
@@ -49,11 +50,16 @@ export function attemptByInstructions(
     return true;
   };
 
+  let there = 0;
+  let end = 0;
   for (let index = 0; index < ours.length; index++) {
+    if (isPadding(ours, index)) continue;
+    while (isPadding(theirs, there)) there++;
     const a = ours[index];
-    const b = theirs[index];
+    const b = theirs[there++];
     if (!b) return undefined;
     map.set(a.offset, b.offset);
+    end = b.offset + b.length;
     const own: Reference[] = [];
     while (next < references.length && references[next].offset - piece.start < a.offset + a.length)
       own.push(references[next++]);
@@ -94,8 +100,6 @@ export function attemptByInstructions(
       if (!masked[byte] && code[a.offset + byte] !== shipped[b.offset + byte]) return undefined;
   }
   if (reencoded === 0 || next !== references.length) return undefined;
-  const last = theirs[ours.length - 1];
-  const end = last.offset + last.length;
   if (end > room || (at.size !== undefined && at.size !== end)) return undefined;
   map.set(code.length, end);
   for (const [ourTarget, theirTarget] of branches) if (map.get(ourTarget) !== theirTarget) return undefined;
@@ -110,6 +114,13 @@ export function attemptByInstructions(
     targetsChecked: ledger.targetsChecked,
     claims: ledger.claims,
   };
+}
+
+/** Nops that fill up to the next aligned place behind a jump that is always taken: nobody runs them, and their length follows the shift. */
+function isPadding(steps: readonly Step[], index: number): boolean {
+  let at = index;
+  while (at >= 0 && steps[at]?.isNop) at--;
+  return at >= 0 && at < index && steps[at]?.branch?.kind === 'jmp';
 }
 
 /** True when the shipped step is exactly a nop that objtool makes of a jump, and ours is a jump. */

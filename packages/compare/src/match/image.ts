@@ -166,11 +166,11 @@ function bindingOf(type: number): ShippedSymbol['binding'] {
 function nearestName(symbols: ShippedImage['symbols'], address: number): string {
   let low = 0;
   let high = symbols.count;
-  // Per-CPU and absolute symbols come first and are not negative.
-  const key = (value: number) => (value < 0 ? value + 2 ** 64 : value);
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (key(symbols.address[middle]) <= key(address)) low = middle + 1;
+    const value = symbols.address[middle];
+    // Per-CPU and absolute symbols come first and are not negative.
+    if (value < 0 === address < 0 ? value <= address : value >= 0) low = middle + 1;
     else high = middle;
   }
   if (low === 0) return addressText(address);

@@ -28,9 +28,11 @@ export function checkReference(
 ): WrongTarget | undefined {
   const { symbols } = model;
   const { symbol, addend, target, offset } = reference;
+  // From symbol plus addend to what is meant: without the addend, or on to where the code really looks.
+  let shift = -addend;
   const wrong = (expected: string, found?: string): WrongTarget => ({
     expected,
-    found: found ?? inWords(meaning, ground),
+    found: found ?? inWords(meaning, shift, ground),
   });
   ledger.targetsChecked++;
   if (target.kind === 'absolute') {
@@ -47,8 +49,9 @@ export function checkReference(
   const home = target.kind === 'piece' ? target.piece.section : target.section;
   const inSection = target.kind === 'piece' ? target.piece.start + target.offset : target.offset;
   const written = symbols.value[symbol] + addend;
-  // From symbol plus addend to where the code really looks: the distance to the end of the instruction.
+  // The distance to the end of the instruction, for what is relative to it.
   const distance = inSection - written;
+  shift = distance;
   const { space } = meaning.spot;
   if (target.kind === 'string' || target.kind === 'constant') {
     const at = { space, value: meaning.spot.value + distance };
@@ -117,11 +120,11 @@ export function isNamedAt(piece: Piece, base: { space: number; value: number }, 
   return !known;
 }
 
-function inWords(meaning: Meaning, ground: Ground): string {
+function inWords(meaning: Meaning, shift: number, ground: Ground): string {
   if (meaning.absolute !== undefined) return `0x${meaning.absolute.toString(16)}`;
   const { symbol, spot } = meaning;
   if (symbol && symbol.name !== '' && !symbol.local) return symbol.name;
-  return spot ? ground.nameOf(spot) : 'nothing';
+  return spot ? ground.nameOf({ space: spot.space, value: spot.value + shift }) : 'nothing';
 }
 
 function contentText(

@@ -200,7 +200,7 @@ function refute(unit: UnitTables, entry: Entry, claim: Claim, truth: Claim, grou
   entry.difference = difference(unit, entry.piece, match.at, ground, {
     offset,
     what: 'target',
-    expected: `${nameOfClaim(unit, claim)} at ${ground.nameOf(truth.base)}, as the rest of the unit has it`,
+    expected: `${nameOfClaim(unit, claim)} at ${ground.nameOf(truth.base)}, as others of the unit have it`,
     found: ground.nameOf(claim.base),
   });
   entry.verdict = 'different';

@@ -217,7 +217,8 @@ export class Literals {
 /** One character per byte. TextDecoder's `latin1` is windows-1252, which turns 0x8c into U+0152. */
 function latin1(bytes: Uint8Array, start: number, end: number): string {
   let text = '';
-  for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at]);
+  for (let at = start; at < end; at += 4096)
+    text += String.fromCharCode(...bytes.subarray(at, Math.min(end, at + 4096)));
   return text;
 }
 
