@@ -1,4 +1,4 @@
-import type { ElfFile } from '@klpkit/formats';
+import { type ElfFile, FormatError } from '@klpkit/formats';
 
 /** What one machine's code and relocations mean. One file per architecture; everything else is free of machine knowledge. */
 export interface Arch {
@@ -46,7 +46,11 @@ export interface Step {
   readonly offset: number;
   readonly length: number;
   /** What a direct jump or call does and where it goes: `kind` is equal for all encodings of one operation; `target` may lie outside the code. */
-  readonly branch?: { readonly kind: string; readonly target: number };
+  readonly branch?: {
+    readonly kind: string;
+    readonly target: number /** Bytes of the displacement, the last of the instruction. */;
+    readonly width: number;
+  };
   /** True for a no-operation of any length. */
   readonly isNop?: boolean;
 }
@@ -58,9 +62,10 @@ export function registerArch(arch: Arch): void {
   archs.push(arch);
 }
 
-/** @throws {RangeError} when the machine is not supported, naming its number */
+/** @throws {FormatError} when the machine is not supported, naming its number */
 export function archOf(elf: Pick<ElfFile, 'machine'>): Arch {
   const arch = archs.find((candidate) => candidate.machine === elf.machine);
-  if (!arch) throw new RangeError(`elf: machine ${elf.machine} is not supported, x86-64 (62) is`);
+  if (!arch)
+    throw new FormatError(`elf: machine ${elf.machine} at offset 18 is not supported, x86-64 (62) is`);
   return arch;
 }

@@ -76,7 +76,11 @@ function branchOf(
   const end = start + length;
   const short = instruction.isJmpShort || instruction.isJccShort;
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
-  return { kind, target: end + (short ? view.getInt8(end - 1) : view.getInt32(end - 4, true)) };
+  return {
+    kind,
+    target: end + (short ? view.getInt8(end - 1) : view.getInt32(end - 4, true)),
+    width: short ? 1 : 4,
+  };
 }
 
 let formatter: iced.Formatter | undefined;
@@ -84,6 +88,7 @@ let formatter: iced.Formatter | undefined;
 function format(instruction: iced.Instruction): string {
   if (!formatter) {
     formatter = new Formatter(FormatterSyntax.Gas);
+    formatter.ripRelativeAddresses = true;
     formatter.hexPrefix = '0x';
     formatter.hexSuffix = '';
     formatter.uppercaseHex = false;

@@ -1,5 +1,5 @@
 import type { Finding } from '@klpkit/findings';
-import type { ObjectModel, Piece, Reference } from '../model/model.ts';
+import type { ObjectModel, Piece, Target } from '../model/model.ts';
 import { coldParentName } from './names.ts';
 import { describe, type Sides, sameForm, sameTarget } from './same.ts';
 import { tableDifference } from './tables.ts';
@@ -69,10 +69,10 @@ export function differenceOf(sides: Sides, b: Piece, a: Piece): Difference | und
   const { before, after } = sides;
   const x = before.content(b);
   const y = after.content(a);
-  const bRefs = before.referencesOf(b);
-  const aRefs = after.referencesOf(a);
-  const inBefore = maskOf(before, b, bRefs);
-  const inAfter = maskOf(after, a, aRefs);
+  const had = operandsOf(before, b);
+  const has = operandsOf(after, a);
+  const inBefore = maskOf(b, had);
+  const inAfter = maskOf(a, has);
   const shared = Math.min(x.length, y.length);
   let offset = 0;
   while (
@@ -84,45 +84,86 @@ export function differenceOf(sides: Sides, b: Piece, a: Piece): Difference | und
   const codeDiffers = offset < shared || x.length !== y.length;
 
   // A reference that differs earlier than the code is the better explanation.
-  const count = Math.min(bRefs.length, aRefs.length);
+  const count = Math.min(had.length, has.length);
   for (let index = 0; index < count; index++) {
-    const rb = bRefs[index];
-    const ra = aRefs[index];
-    const at = rb.offset - b.start;
-    if (codeDiffers && at >= offset) break;
-    const aligned = at === ra.offset - a.start && sameForm(sides, rb.type, ra.type);
-    if (aligned && sameTarget(sides, rb.target, ra.target)) continue;
+    const was = had[index];
+    const is = has[index];
+    if (codeDiffers && was.at >= offset) break;
+    const aligned = was.at === is.at && sameOperand(sides, was, is);
+    if (aligned && sameTarget(sides, was.target, is.target)) continue;
     if (!aligned && codeDiffers) break;
-    return { kind: 'reference', offset: at, ...referenceTexts(sides, rb, ra) };
+    return { kind: 'reference', offset: was.at, ...operandTexts(sides, was, is) };
   }
   if (offset < shared)
     return {
       kind: 'code',
       offset,
-      before: instructionText(before, b, offset),
-      after: instructionText(after, a, offset),
+      before: instructionText(before, b, offset, had),
+      after: instructionText(after, a, offset, has),
     };
   if (x.length !== y.length)
     return { kind: 'size', offset: shared, before: `${x.length} bytes`, after: `${y.length} bytes` };
-  if (bRefs.length !== aRefs.length)
+  if (had.length !== has.length)
     return {
       kind: 'reference',
-      offset: 0,
-      before: `${bRefs.length} references`,
-      after: `${aRefs.length} references`,
+      offset: (had[count] ?? has[count]).at,
+      before: `${had.length} references`,
+      after: `${has.length} references`,
     };
   if (sectionGroup(b.section.name) !== sectionGroup(a.section.name))
     return { kind: 'section', offset: 0, before: b.section.name, after: a.section.name };
   return tableDifference(sides, b, a);
 }
 
-/** Two references that differ, in words that differ as well. */
-function referenceTexts(sides: Sides, b: Reference, a: Reference): { before: string; after: string } {
+/** A field of a function's code that refers to something. */
+interface Operand {
+  /** Bytes from the start of the function. */
+  readonly at: number;
+  readonly width: number;
+  /** Relocation type; `undefined` for a branch to another function of the section, which the assembler has resolved. */
+  readonly type: number | undefined;
+  readonly target: Target;
+}
+
+function operandsOf(model: ObjectModel, piece: Piece): Operand[] {
+  const operands: Operand[] = model.referencesOf(piece).map(({ offset, type, target }) => ({
+    at: offset - piece.start,
+    width: model.arch.fieldWidth(type) ?? 0,
+    type,
+    target,
+  }));
+  // Where functions share a section, a branch from one to another needs no relocation, and its distance changes with any neighbour.
+  if (model.piecesIn(piece.section).length < 2) return operands;
+  const relocated = new Set(operands.map(({ at }) => at));
+  for (const { offset, length, branch } of model.arch.steps(model.content(piece))) {
+    if (!branch || (branch.target >= 0 && branch.target < piece.size)) continue;
+    const at = offset + length - branch.width;
+    if (relocated.has(at)) continue;
+    const to = piece.start + branch.target;
+    const other = model.pieceAt(piece.section, to);
+    const target: Target = other
+      ? { kind: 'piece', piece: other, offset: to - other.start }
+      : { kind: 'place', section: piece.section, offset: to };
+    operands.push({ at, width: branch.width, type: undefined, target });
+  }
+  return operands.sort((x, y) => x.at - y.at);
+}
+
+/** True when two operands are of one form; a branch that the assembler resolved is like one that it left to the linker. */
+function sameOperand(sides: Sides, b: Operand, a: Operand): boolean {
+  if (b.type !== undefined && a.type !== undefined) return sameForm(sides, b.type, a.type);
+  const { arch } = sides.before;
+  return b.width === a.width && [b, a].every(({ type }) => type === undefined || arch.isPcRelative(type));
+}
+
+/** Two operands that differ, in words that differ as well. */
+function operandTexts(sides: Sides, b: Operand, a: Operand): { before: string; after: string } {
   const was = describe(b.target);
   const is = describe(a.target);
   if (was !== is) return { before: was, after: is };
-  if (!sameForm(sides, b.type, a.type)) {
-    const form = (type: number) => sides.before.arch.relocationName(type);
+  if (!sameOperand(sides, b, a)) {
+    const form = (type: number | undefined) =>
+      type === undefined ? 'resolved' : sides.before.arch.relocationName(type);
     return { before: `${was} (${form(b.type)})`, after: `${is} (${form(a.type)})` };
   }
   // Two static variables or clones of one name, or unnamed content that differs.
@@ -136,27 +177,24 @@ function sectionGroup(name: string): string {
   );
 }
 
-/** 1 for each byte of the piece that a relocation fills. */
-function maskOf(model: ObjectModel, piece: Piece, references: readonly Reference[]): Uint8Array {
+/** 1 for each byte of the piece that an operand fills. */
+function maskOf(piece: Piece, operands: readonly Operand[]): Uint8Array {
   const mask = new Uint8Array(piece.size);
-  for (const reference of references) {
-    const width = model.arch.fieldWidth(reference.type) ?? 0;
-    const at = reference.offset - piece.start;
-    mask.fill(1, at, at + width);
-  }
+  for (const { at, width } of operands) mask.fill(1, at, at + width);
   return mask;
 }
 
-function instructionText(model: ObjectModel, piece: Piece, offset: number): string {
+function instructionText(
+  model: ObjectModel,
+  piece: Piece,
+  offset: number,
+  operands: readonly Operand[],
+): string {
   const instruction = model.arch.instructionAt(model.content(piece), offset);
   if (!instruction) return `byte 0x${model.content(piece)[offset].toString(16)}`;
-  const inside = model
-    .referencesOf(piece)
-    .find(
-      (reference) =>
-        reference.offset - piece.start >= instruction.offset &&
-        reference.offset - piece.start < instruction.offset + instruction.length,
-    );
+  const inside = operands.find(
+    ({ at }) => at >= instruction.offset && at < instruction.offset + instruction.length,
+  );
   return inside ? `${instruction.text} <${describe(inside.target)}>` : instruction.text;
 }
 

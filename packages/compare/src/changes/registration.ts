@@ -126,13 +126,19 @@ function targetText(target: Target): string {
 
 /** Text between zeroes; what is no text comes as hexadecimal digits. */
 function strings(bytes: Uint8Array): string[] {
-  return new TextDecoder('latin1')
-    .decode(bytes)
-    .split('\0')
-    .filter((text) => text !== '')
-    .map((text) =>
-      /^[\x20-\x7e\t\n]*$/.test(text)
-        ? text
-        : `0x${[...text].map((char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('')}`,
-    );
+  const texts: string[] = [];
+  let start = 0;
+  for (let at = 0; at <= bytes.length; at++) {
+    if (at < bytes.length && bytes[at] !== 0) continue;
+    if (at > start) texts.push(textOf(bytes.subarray(start, at)));
+    start = at + 1;
+  }
+  return texts;
+}
+
+function textOf(bytes: Uint8Array): string {
+  const isText = bytes.every((byte) => (byte >= 0x20 && byte < 0x7f) || byte === 9 || byte === 10);
+  return isText
+    ? new TextDecoder().decode(bytes)
+    : `0x${[...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }

@@ -19,8 +19,8 @@ export function tableDifference(sides: Sides, b: Piece, a: Piece): Difference | 
       return {
         kind: 'table',
         offset: 0,
-        before: `${xs.length} entries in ${name}`,
-        after: `${ys.length} entries in ${name}`,
+        before: entryCount(xs.length, name),
+        after: entryCount(ys.length, name),
       };
     for (let index = 0; index < xs.length; index++) {
       if (sameEntry(sides, xs[index], ys[index])) continue;
@@ -91,4 +91,8 @@ function sameEntry(sides: Sides, b: TableEntry, a: TableEntry): boolean {
     { bytes: bytes(sides.after, a), start: a.start, references: strip(a) },
     skip < 0 ? ignore : [...ignore, [skip, skip + 4]],
   );
+}
+
+function entryCount(count: number, name: string): string {
+  return `${count} ${count === 1 ? 'entry' : 'entries'} in ${name}`;
 }

@@ -171,7 +171,7 @@ function soleVariable(model: ObjectModel, section: Section, symbolType: number):
  * More literal bytes than this, each counted once per offset that is referred to, are no compiler's work: references into the middle
  * of one long string would cost quadratic memory.
  */
-const mostLiteralBytes = 1 << 26;
+const mostLiteralBytes = 1 << 24;
 
 /** Content in the mergeable sections of one object, read once per place. */
 export class Literals {
