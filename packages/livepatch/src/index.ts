@@ -9,5 +9,16 @@ export {
   parseKlpSection,
   parseKlpSymbol,
 } from './klp-names.ts';
+export { type KlpLayout, layoutFromBtf, usualLayout } from './layout.ts';
 export { checkNames, livepatchName, longestObjectName, longestSymbolName } from './names.ts';
+export { readLivepatch } from './read.ts';
+export type {
+  KlpRelocation,
+  KlpSection,
+  Livepatch,
+  LivepatchFunction,
+  LivepatchObject,
+  LivepatchTables,
+} from './read-types.ts';
+export { checkRules, type ExportFact, type KernelFacts } from './rules/index.ts';
 export type { LivepatchPlan, Placeholder, PlannedFunction, PlannedObject } from './types.ts';

@@ -1,0 +1,22 @@
+import type { Finding } from '@klpkit/findings';
+import type { Livepatch } from '../read-types.ts';
+import type { KernelFacts } from './facts.ts';
+import { moduleRules } from './module.ts';
+import { relocationRules } from './relocations.ts';
+import { structureRules } from './structure.ts';
+
+export type { ExportFact, KernelFacts } from './facts.ts';
+
+/**
+ * Holds a livepatch against the rules of the kernel's livepatch core, module loader and ftrace, as far as they can be read off
+ * the file: those that the kernel enforces, and those that it breaks on in silence. The order is that of the file.
+ *
+ * @param kernel what is known of the kernel that it is for; with nothing known, what the file alone tells is checked
+ */
+export function checkRules(livepatch: Livepatch, kernel: KernelFacts = {}): Finding[] {
+  return [
+    ...moduleRules(livepatch, kernel),
+    ...structureRules(livepatch, kernel),
+    ...relocationRules(livepatch, kernel),
+  ];
+}
