@@ -5,9 +5,11 @@ import { type Finding, Refusal } from '@klpkit/findings';
 import { contentKey, type RunResult, removeAtInterrupt, run, writeFileAtomic } from '@klpkit/host';
 import { compileEnvironment, type Kernel, moduleSymvers } from '@klpkit/kernel';
 import { convertKlp, glueSource, type LivepatchPlan, type Placeholder } from '@klpkit/livepatch';
+import { type FactsOfKernel, kernelFacts } from './facts.ts';
 import { modpostFindings, objtoolFindings } from './messages.ts';
 import { fill, loadRecipe, type Recipe } from './recipe.ts';
 import { checkUndefined, undefinedSymbols } from './undefined.ts';
+import { verifyModule } from './verify.ts';
 
 /** What {@link finishModule} makes a module of. */
 export interface FinishRequest {
@@ -15,6 +17,8 @@ export interface FinishRequest {
   /** Relocatable objects before objtool, in the order in which they are linked. */
   readonly objects: readonly Uint8Array[];
   readonly placeholders: readonly Placeholder[];
+  /** What is known of the kernel; absent: gathered, which takes a tenth of a second and more. */
+  readonly facts?: FactsOfKernel | undefined;
   /** Where intermediate files go and stay; absent: a temporary folder that is removed. */
   readonly workFolder?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -43,10 +47,10 @@ export interface FinishedModule {
 /**
  * Makes a loadable module of the objects of a livepatch: writes and compiles its glue, links, lets the kernel's own objtool and
  * modpost do their part with the arguments of the kernel's own makefiles, links again, and turns placeholders into KLP
- * relocations. The same request gives the same bytes.
+ * relocations. What comes out is read back and held against the kernel's rules. The same request gives the same bytes.
  *
  * @throws {Refusal} with every reason: names, undefined symbols that are neither exports nor placeholders, what objtool or modpost
- *   call errors, what {@link convertKlp} refuses
+ *   call errors, what {@link convertKlp} refuses, and what the kernel would refuse in the finished file
  */
 export async function finishModule(kernel: Kernel, request: FinishRequest): Promise<FinishedModule> {
   const glue = glueSource(request.plan);
@@ -87,6 +91,8 @@ class Finisher {
     for (const end of ['o', 'mod.c', 'mod.o', 'ko']) await rm(this.#path(`${name}.${end}`), { force: true });
     const exports = moduleSymvers(this.#kernel);
     exports.catch(() => {});
+    const facts = this.#facts();
+    facts.catch(() => {});
     const [objects, common] = await allOf([
       this.#makeObjects(recipe, glue),
       this.#commonObject(recipe),
@@ -104,8 +110,17 @@ class Finisher {
     const ko = convertKlp(await readFile(this.#path(`${name}.ko`)), placeholders, {
       isExport: (symbol) => symvers.has(symbol),
     });
+    this.#findings.push(...verifyModule(ko, this.#request.plan, await facts));
+    this.#refuseErrors();
     await writeFileAtomic(this.#path(`${name}.ko`), ko);
     return { name, ko, commands: this.#commands, findings: this.#findings };
+  }
+
+  async #facts(): Promise<FactsOfKernel> {
+    const { facts, plan, placeholders } = this.#request;
+    if (facts) return facts;
+    const modules = [...plan.objects.map(({ name }) => name), ...placeholders.map(({ object }) => object)];
+    return kernelFacts(this.#kernel, modules);
   }
 
   /** Writes the objects given and compiles the glue; their paths, the glue's first. */

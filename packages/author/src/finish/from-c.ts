@@ -5,6 +5,7 @@ import { type Finding, Refusal } from '@klpkit/findings';
 import { mapParallel, removeAtInterrupt, run } from '@klpkit/host';
 import { compileEnvironment, type Kernel } from '@klpkit/kernel';
 import type { LivepatchPlan, Placeholder } from '@klpkit/livepatch';
+import type { FactsOfKernel } from './facts.ts';
 import { type FinishCommand, type FinishedModule, finishModule } from './finish.ts';
 import { fill, loadRecipe } from './recipe.ts';
 
@@ -14,6 +15,7 @@ export interface SourceRequest {
   /** C files of a module for this kernel. They define the plan's `newSymbol`s and declare placeholders `extern` by their symbol. */
   readonly sources: readonly { readonly name: string; readonly text: string }[];
   readonly placeholders?: readonly Placeholder[];
+  readonly facts?: FactsOfKernel | undefined;
   readonly workFolder?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -25,13 +27,13 @@ export interface SourceRequest {
  * @throws {Refusal} for sources that do not compile, with the compiler's words, and as {@link finishModule} does
  */
 export async function buildFromC(kernel: Kernel, request: SourceRequest): Promise<FinishedModule> {
-  const { plan, placeholders = [], workFolder, signal } = request;
+  const { plan, placeholders = [], facts, workFolder, signal } = request;
   const folder = workFolder ?? (await mkdtemp(join(tmpdir(), 'klpkit-source-')));
   const forget = workFolder === undefined ? removeAtInterrupt(folder) : () => {};
   try {
     await mkdir(folder, { recursive: true });
     const { objects, commands } = await compile(kernel, request, folder);
-    const finished = await finishModule(kernel, { plan, objects, placeholders, workFolder, signal });
+    const finished = await finishModule(kernel, { plan, objects, placeholders, facts, workFolder, signal });
     return { ...finished, commands: [...commands, ...finished.commands] };
   } finally {
     if (workFolder === undefined) await rm(folder, { recursive: true, force: true });

@@ -1,2 +1,3 @@
+export { type FactsOfKernel, kernelFacts } from './facts.ts';
 export { type FinishCommand, type FinishedModule, type FinishRequest, finishModule } from './finish.ts';
 export { buildFromC, type SourceRequest } from './from-c.ts';

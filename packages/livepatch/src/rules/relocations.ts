@@ -61,7 +61,10 @@ function sectionRules(section: KlpSection, { patch }: Livepatch): Finding[] {
       `${section.name} relocates ${section.target === undefined ? 'no section' : `${section.target}, which is not loaded`}`,
       'the kernel passes over it without a word, or writes to memory that is not there',
     );
-  if (patch && section.object !== undefined && !patch.objects.some(({ name }) => name === section.object))
+  // Sections for vmlinux are applied with the module's own relocations, whatever it patches.
+  const isPatched = (object: string) =>
+    object === 'vmlinux' || patch?.objects.some(({ name }) => name === object) === true;
+  if (patch && section.object !== undefined && !isPatched(section.object))
     error(
       'klp-orphan',
       `${section.name} is for ${section.object}, which the livepatch does not patch`,
