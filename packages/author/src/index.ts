@@ -1,1 +1,13 @@
-export {};
+/** From a fix to a livepatch. */
+export * from './build/index.ts';
+export { buildFromC, type FinishedModule, finishModule, type SourceRequest } from './finish/index.ts';
+export type { PatchText } from './fix/index.ts';
+export {
+  type FunctionDetails,
+  formatReport,
+  type Report,
+  reportHtml,
+  reportJson,
+  reportJsonSchema,
+  type TextOptions,
+} from './report/index.ts';

@@ -1,0 +1,411 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Finding, Refusal, UsageError } from '@klpkit/findings';
+import { removeAtInterrupt } from '@klpkit/host';
+import type { Kernel, OnProgress, Unit } from '@klpkit/kernel';
+import { type LivepatchPlan, longestObjectName, type PlannedFunction } from '@klpkit/livepatch';
+import { assertCompiler, type CompiledUnit, compileAll, compileUnit } from '../compile/index.ts';
+import type { Extraction } from '../extract/index.ts';
+import { finishModule } from '../finish/index.ts';
+import { type Fix, type PatchText, readFix } from '../fix/index.ts';
+import { makeOverlay, type Overlay } from '../overlay/index.ts';
+import type { FunctionDetails, Report } from '../report/index.ts';
+import { type KernelContext, readContext } from './context.ts';
+import { checkOverrides, isOverridable, type Overrides, withOverrides } from './overrides.ts';
+import { reportBuild } from './report.ts';
+import { extractUnit, isUnchanged, type JudgedUnit, judgeUnit } from './unit.ts';
+import { reachedUnits } from './units.ts';
+
+/** What a build says while it runs, one for each step that ended. */
+export interface BuildStep {
+  readonly step: 'read' | 'units' | 'compile' | 'match' | 'compare' | 'extract' | 'finish' | 'report';
+  /** One sentence without a full stop. */
+  readonly what: string;
+  /** Wall time in milliseconds. */
+  readonly ms: number;
+}
+
+/** Options of {@link buildLivepatch}. */
+export interface BuildOptions {
+  /** The module's name, with underscores: `livepatch_namei`. */
+  readonly name: string;
+  /** Atomic replace; default true. */
+  readonly replace?: boolean;
+  readonly overrides?: Overrides;
+  /** Sources that the livepatch is restricted to; absent: all that the fix reaches. */
+  readonly units?: readonly string[];
+  /** Most units that a changed header may reach; default 64. */
+  readonly maxUnits?: number;
+  /** Compilers at once; default 2. */
+  readonly jobs?: number;
+  readonly onProgress?: OnProgress | undefined;
+  readonly onStep?: (step: BuildStep) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A livepatch that was built. */
+export interface BuiltLivepatch {
+  readonly outcome: 'built';
+  readonly plan: LivepatchPlan;
+  readonly ko: Uint8Array;
+  readonly report: Report;
+  /** Code side by side, for the report's page. */
+  readonly details: readonly FunctionDetails[];
+  readonly findings: readonly Finding[];
+  readonly steps: readonly BuildStep[];
+}
+
+/** A fix that changes nothing that this kernel runs. */
+export interface NothingToBuild {
+  readonly outcome: 'nothing';
+  readonly findings: readonly Finding[];
+  readonly steps: readonly BuildStep[];
+}
+
+const defaultMaxUnits = 64;
+
+/**
+ * Builds a livepatch from a fix by the binary route: compile both sides, match before with what was shipped, compare, extract,
+ * and let the kernel's own tools finish the module.
+ *
+ * @throws {Refusal} with every reason at once
+ * @throws {UsageError} for overrides that cannot be
+ * @throws {MissingTool} when a program is not installed
+ */
+export async function buildLivepatch(
+  kernel: Kernel,
+  patches: readonly PatchText[],
+  options: BuildOptions,
+): Promise<BuiltLivepatch | NothingToBuild> {
+  checkOverrides(options.overrides ?? new Map());
+  // Before minutes of compiling rather than after.
+  if (
+    !/^[A-Za-z0-9_]+$/.test(options.name) ||
+    options.name.length > longestObjectName ||
+    options.name === 'vmlinux'
+  )
+    throw new UsageError(
+      `${JSON.stringify(options.name)} cannot be the name of a livepatch`,
+      `give another with --name: letters, digits and underscores, at most ${longestObjectName}`,
+    );
+  const folder = await mkdtemp(join(tmpdir(), 'klpkit-build-'));
+  const forget = removeAtInterrupt(folder);
+  try {
+    return await new Build(kernel, options, folder).run(patches);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+    forget();
+  }
+}
+
+interface BuiltUnit {
+  readonly judged: JudgedUnit;
+  readonly before: CompiledUnit;
+  readonly after: CompiledUnit;
+}
+
+class Build {
+  readonly #kernel: Kernel;
+  readonly #options: BuildOptions;
+  readonly #overrides: Overrides;
+  readonly #folder: string;
+  readonly #steps: BuildStep[] = [];
+  readonly #findings: Finding[] = [];
+  #since = performance.now();
+
+  constructor(kernel: Kernel, options: BuildOptions, folder: string) {
+    this.#kernel = kernel;
+    this.#options = options;
+    this.#overrides = options.overrides ?? new Map();
+    this.#folder = folder;
+  }
+
+  async run(patches: readonly PatchText[]): Promise<BuiltLivepatch | NothingToBuild> {
+    const kernel = this.#kernel;
+    const [fix] = await Promise.all([readFix(kernel.sourceDir, patches), assertCompiler(kernel)]);
+    this.#findings.push(...fix.findings);
+    this.#done(
+      'read',
+      `${plural(fix.files.length, 'file')} changed by ${plural(patches.length, 'patch', 'patches')}`,
+    );
+
+    const reached = await reachedUnits(kernel, fix, {
+      only: this.#options.units ?? [],
+      most: this.#options.maxUnits ?? defaultMaxUnits,
+      overrides: this.#overrides,
+      onProgress: this.#options.onProgress,
+      signal: this.#options.signal,
+    });
+    this.#findings.push(...reached.findings);
+    this.#done(
+      'units',
+      `${plural(reached.units.length, 'unit')}: ${listed(reached.units.map((unit) => unit.source))}`,
+    );
+
+    // The kernel's symbols are read while gcc is busy.
+    const context = readContext(kernel);
+    context.catch(() => {});
+    const overlay = makeOverlay(
+      kernel.sourceDir,
+      fix.files.map((file) => ({ path: file.path, text: file.compiled })),
+      join(this.#folder, 'source'),
+    );
+    const sides = await this.#compile(reached.units, overlay);
+    const units = await this.#judge(await context, sides);
+    if (units.length === 0) return this.#nothing(reached.units);
+    const extractions = await this.#extract(await context, units);
+    const plan = this.#plan(units, extractions);
+    this.#refuseErrors();
+    if (plan.objects.length === 0) return this.#nothing(reached.units);
+
+    const finished = await finishModule(kernel, {
+      plan,
+      objects: extractions.flatMap((extraction) => (extraction.bytes ? [extraction.bytes] : [])),
+      placeholders: uniquePlaceholders(extractions),
+      signal: this.#options.signal,
+    });
+    this.#findings.push(...finished.findings);
+    const spent = finished.commands.map((command) => `${command.step} ${Math.round(command.ms)} ms`);
+    this.#done('finish', `${finished.ko.length} bytes (${spent.join(', ')})`);
+    this.#refuseErrors();
+    const { report, details } = await this.#report(fix, units, extractions, plan, finished.ko);
+    return {
+      outcome: 'built',
+      plan,
+      ko: finished.ko,
+      report,
+      details,
+      findings: withOverrides(this.#findings, this.#overrides),
+      steps: this.#steps,
+    };
+  }
+
+  #done(step: BuildStep['step'], what: string): void {
+    const now = performance.now();
+    const entry: BuildStep = { step, what, ms: now - this.#since };
+    this.#since = now;
+    this.#steps.push(entry);
+    this.#options.onStep?.(entry);
+  }
+
+  /** Everything that is known to be wrong, at once. */
+  #refuseErrors(): void {
+    const findings = withOverrides(this.#findings, this.#overrides);
+    if (findings.some((finding) => finding.severity === 'error')) throw new Refusal(findings);
+  }
+
+  #nothing(units: readonly Unit[]): NothingToBuild {
+    const findings = withOverrides(this.#findings, this.#overrides);
+    findings.push({
+      id: 'nothing-changed',
+      severity: 'note',
+      what: `the fix changes no code or data of ${listed(units.map((unit) => unit.source))}`,
+      why: 'with line numbers kept, the compiler makes the same of both sides',
+      next: 'check whether the change is behind an option that is off in this kernel',
+    });
+    return { outcome: 'nothing', findings, steps: this.#steps };
+  }
+
+  async #compile(
+    units: readonly Unit[],
+    overlay: Overlay,
+  ): Promise<{ unit: Unit; before: CompiledUnit; after: CompiledUnit }[]> {
+    const jobs = this.#options.jobs ?? 2;
+    const compilations = units.flatMap((unit) => [
+      { unit, side: 'before' as const },
+      { unit, side: 'after' as const, overlay },
+    ]);
+    const { compiled, failed } = await compileAll(this.#kernel, compilations, {
+      jobs,
+      onProgress: this.#options.onProgress,
+      signal: this.#options.signal,
+    });
+    if (failed.length > 0) throw new Refusal([...this.#findings, ...failed.map((entry) => entry.finding)]);
+    const cpu = compiled.reduce((sum, entry) => sum + entry.ms, 0);
+    const cached = compiled.filter((entry) => entry.cached).length;
+    this.#done(
+      'compile',
+      `${plural(compiled.length, 'object')} before and after, ${(cpu / 1000).toFixed(1)} s of gcc${cached ? `, ${cached} from the cache` : ''}`,
+    );
+    const byUnit = new Map<string, CompiledUnit[]>();
+    for (const entry of compiled) {
+      const list = byUnit.get(entry.unit.object);
+      if (list) list.push(entry);
+      else byUnit.set(entry.unit.object, [entry]);
+    }
+    return units.flatMap((unit) => {
+      const [before, after] = byUnit.get(unit.object) ?? [];
+      return before && after ? [{ unit, before, after }] : [];
+    });
+  }
+
+  async #judge(
+    context: KernelContext,
+    sides: readonly { unit: Unit; before: CompiledUnit; after: CompiledUnit }[],
+  ): Promise<BuiltUnit[]> {
+    const units: BuiltUnit[] = [];
+    let functions = 0;
+    const counts = new Map<string, number>();
+    for (const { unit, before, after } of sides) {
+      this.#options.signal?.throwIfAborted();
+      // The same bytes on both sides need no judgement.
+      if (equalBytes(before.bytes, after.bytes)) continue;
+      const judged = await judgeUnit(context, unit, {
+        before: before.bytes,
+        after: after.bytes,
+        exact: async () => {
+          const exact = await compileUnit(this.#kernel, { unit, side: 'exact' }, this.#options.signal);
+          if ('finding' in exact) throw new Refusal([exact.finding]);
+          return exact.bytes;
+        },
+      });
+      if (isUnchanged(judged)) continue;
+      units.push({ judged, before, after });
+      functions += judged.match.functions.length;
+      for (const [verdict, count] of Object.entries(judged.match.counts))
+        if (count > 0) counts.set(verdict, (counts.get(verdict) ?? 0) + count);
+      this.#findings.push(...judged.findings);
+    }
+    if (units.length === 0) return units;
+    const verdicts = [...counts].sort((a, b) => b[1] - a[1]).map(([verdict, count]) => `${count} ${verdict}`);
+    this.#done(
+      'match',
+      `${plural(functions, 'function')} of ${plural(units.length, 'unit')} against the shipped code: ${verdicts.join(', ')}`,
+    );
+    const changes = units.flatMap((unit) => unit.judged.comparison.functions);
+    const count = (status: string) => changes.filter((change) => change.status === status).length;
+    this.#done(
+      'compare',
+      `${count('same')} functions the same, ${count('changed')} changed, ${count('new')} new, ${count('removed')} gone`,
+    );
+    return units;
+  }
+
+  async #extract(context: KernelContext, units: readonly BuiltUnit[]): Promise<Extraction[]> {
+    const provided = new Set<string>();
+    for (const { judged } of units)
+      for (const piece of judged.comparison.after.pieces)
+        if (piece.binding !== 0 && !judged.comparison.correlation.beforeOf(piece)) provided.add(piece.name);
+    const extractions: Extraction[] = [];
+    for (const [number, { judged }] of units.entries())
+      extractions.push(await extractUnit(context, judged, number, provided));
+    for (const [index, extraction] of extractions.entries()) {
+      this.#findings.push(...extraction.findings);
+      for (const name of extraction.needs)
+        if (!extractions.some((other) => other.provides.includes(name)))
+          this.#findings.push({
+            id: 'KLP301',
+            severity: 'error',
+            what: `${name}, which the fix adds, is used but not part of the livepatch`,
+            why: 'no changed function of the unit that defines it refers to it',
+            next: 'report this fix: the extraction should have taken it along',
+            at: { unit: units[index]?.judged.unit.source ?? '', symbol: name },
+          });
+    }
+    const listedFunctions = extractions.flatMap((extraction) => extraction.functions);
+    const added = extractions.flatMap((extraction) => extraction.added);
+    const relocations = uniquePlaceholders(extractions).length;
+    this.#done(
+      'extract',
+      `${plural(listedFunctions.length, 'function')} to replace (${listed(listedFunctions.map((each) => each.oldName))})${added.length ? `, ${plural(added.length, 'new function')}` : ''}, ${plural(relocations, 'symbol')} by KLP relocation`,
+    );
+    return extractions;
+  }
+
+  #plan(units: readonly BuiltUnit[], extractions: readonly Extraction[]): LivepatchPlan {
+    const objects = new Map<string, PlannedFunction[]>();
+    extractions.forEach((extraction, index) => {
+      const owner = units[index]?.judged.unit.owner ?? 'vmlinux';
+      for (const { oldName, sympos, newSymbol } of extraction.functions) {
+        const list = objects.get(owner) ?? [];
+        objects.set(owner, list);
+        if (list.some((known) => known.oldName === oldName && known.sympos === sympos))
+          this.#findings.push({
+            id: 'KLP207',
+            severity: 'error',
+            what: `${oldName} of ${owner} is replaced twice`,
+            why: 'the kernel refuses a livepatch that lists a function twice',
+            next: 'two units hold the same function; restrict the livepatch with --unit',
+            at: { symbol: oldName },
+          });
+        list.push({ oldName, sympos, newSymbol });
+      }
+    });
+    return {
+      name: this.#options.name,
+      replace: this.#options.replace ?? true,
+      // vmlinux first, then modules by name.
+      objects: [...objects]
+        .sort(([a], [b]) => Number(b === 'vmlinux') - Number(a === 'vmlinux') || (a < b ? -1 : 1))
+        .map(([name, functions]) => ({ name, functions })),
+    };
+  }
+
+  async #report(
+    fix: Fix,
+    units: readonly BuiltUnit[],
+    extractions: readonly Extraction[],
+    plan: LivepatchPlan,
+    ko: Uint8Array,
+  ): Promise<{ report: Report; details: FunctionDetails[] }> {
+    // Twins with debug information say which source line an instruction comes from; a failure costs those lines only. They are
+    // made of the fixed text as it is, whose line numbers are those that a reader sees.
+    const overlay = makeOverlay(
+      this.#kernel.sourceDir,
+      fix.files.map((file) => ({ path: file.path, text: file.after })),
+      join(this.#folder, 'shown'),
+    );
+    const { compiled } = await compileAll(
+      this.#kernel,
+      units.flatMap(({ judged: { unit } }) => [
+        { unit, side: 'before' as const, debug: true },
+        { unit, side: 'after' as const, overlay, debug: true },
+      ]),
+      { jobs: this.#options.jobs ?? 2, signal: this.#options.signal },
+    );
+    const debugOf = (unit: Unit, side: 'before' | 'after') =>
+      compiled.find((entry) => entry.unit.object === unit.object && entry.side === side)?.bytes;
+    const result = reportBuild({
+      kernel: this.#kernel,
+      name: plan.name,
+      fix,
+      overlays: [overlay.folder],
+      units: units.map(({ judged, before, after }, index) => ({
+        judged,
+        before: before.bytes,
+        after: after.bytes,
+        extraction: extractions[index],
+        debug: { before: debugOf(judged.unit, 'before'), after: debugOf(judged.unit, 'after') },
+      })),
+      findings: withOverrides(this.#findings, this.#overrides),
+      overrides: this.#findings
+        .filter((finding) => finding.severity === 'error' && isOverridable(finding.id))
+        .map((finding) => finding.id),
+      module: { bytes: ko, plan },
+    });
+    this.#done('report', 'source lines and reasons');
+    return result;
+  }
+}
+
+function uniquePlaceholders(extractions: readonly Extraction[]): Extraction['placeholders'][number][] {
+  const all = new Map(
+    extractions.flatMap((extraction) => extraction.placeholders.map((each) => [each.symbol, each] as const)),
+  );
+  return [...all.values()];
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+function plural(count: number, noun: string, many = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : many}`;
+}
+
+/** A few names, and how many more there are. */
+function listed(names: readonly string[], most = 4): string {
+  const shown = names.slice(0, most).join(', ');
+  return names.length > most ? `${shown} and ${names.length - most} more` : shown;
+}

@@ -1,0 +1,8 @@
+export {
+  type BuildOptions,
+  type BuildStep,
+  type BuiltLivepatch,
+  buildLivepatch,
+  type NothingToBuild,
+} from './build.ts';
+export type { Overrides } from './overrides.ts';
