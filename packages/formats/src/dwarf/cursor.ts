@@ -16,14 +16,21 @@ export class Cursor {
   /** Reads beyond this fail; the section's end or that of a unit. */
   end: number;
 
-  constructor(name: string, bytes: Uint8Array, little: boolean, at = 0, end: number = bytes.length) {
+  constructor(
+    name: string,
+    bytes: Uint8Array,
+    little: boolean,
+    at = 0,
+    end: number = bytes.length,
+    view: DataView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  ) {
     if (at > bytes.length || end > bytes.length)
       throw new FormatError(
         `dwarf: offset 0x${Math.max(at, end).toString(16)} of ${name}, which has 0x${bytes.length.toString(16)} bytes`,
       );
     this.name = name;
     this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = view;
     this.little = little;
     this.at = at;
     this.end = end;
@@ -31,7 +38,7 @@ export class Cursor {
 
   /** A second cursor over the same section. */
   copy(at: number, end: number = this.bytes.length): Cursor {
-    return new Cursor(this.name, this.bytes, this.little, at, end);
+    return new Cursor(this.name, this.bytes, this.little, at, end, this.view);
   }
 
   /** @throws {FormatError} naming section, offset and both lengths */

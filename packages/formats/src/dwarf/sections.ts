@@ -28,6 +28,8 @@ export interface DebugSections {
   readonly elf: ElfFile;
   /** A cursor at the start of a debug section, or `undefined` when the object has none of that name. */
   open(name: string): Cursor | undefined;
+  /** A cursor at `offset` of a debug section, which the caller needs: for `what`. */
+  at(name: string, offset: number, what: string): Cursor;
   /** The string at `offset` of .debug_str or .debug_line_str. */
   stringAt(name: string, offset: number): string;
   /** Section and offset of an address; the end of a section counts as in it. `undefined` where no section is. */
@@ -52,27 +54,31 @@ export function openDebugSections(elf: ElfFile): DebugSections {
   const opened = new Map<string, Cursor | undefined>();
   let symbols: SymbolTable | undefined;
 
+  const whole = (name: string): Cursor | undefined => {
+    if (opened.has(name)) return opened.get(name);
+    const section = findSection(elf, name);
+    let cursor: Cursor | undefined;
+    if (section) {
+      if (section.flags & SHF.COMPRESSED)
+        throw new FormatError(
+          `dwarf: section ${section.index} (${name}) is compressed, expected plain debug sections (gcc -gz=none)`,
+        );
+      symbols ??= readSymbols(elf);
+      cursor = new Cursor(name, relocated(elf, section, symbols, bases), elf.littleEndian);
+    }
+    opened.set(name, cursor);
+    return cursor;
+  };
+
   const sections: DebugSections = {
     elf,
-    open(name) {
-      if (!opened.has(name)) {
-        const section = findSection(elf, name);
-        if (section && section.flags & SHF.COMPRESSED)
-          throw new FormatError(
-            `dwarf: section ${section.index} (${name}) is compressed, expected plain debug sections (gcc -gz=none)`,
-          );
-        if (section) {
-          symbols ??= readSymbols(elf);
-          opened.set(name, new Cursor(name, relocated(elf, section, symbols, bases), elf.littleEndian));
-        } else opened.set(name, undefined);
-      }
-      return opened.get(name)?.copy(0);
+    open: (name) => whole(name)?.copy(0),
+    at(name, offset, what) {
+      const cursor = whole(name);
+      if (!cursor) throw new FormatError(`dwarf: ${what} in ${name}, which the object does not have`);
+      return cursor.copy(offset);
     },
-    stringAt(name, offset) {
-      const cursor = sections.open(name);
-      if (!cursor) throw new FormatError(`dwarf: a string in ${name}, which the object does not have`);
-      return cursor.copy(offset).string();
-    },
+    stringAt: (name, offset) => sections.at(name, offset, 'a string').string(),
     placeOf(address) {
       let low = 0;
       let high = allocated.length;

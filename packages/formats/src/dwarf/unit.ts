@@ -277,9 +277,8 @@ function address(sections: DebugSections, unit: Unit, cursor: Cursor, form: numb
 }
 
 function indexedAddress(sections: DebugSections, unit: Unit, index: number): number {
-  const table = sections.open('.debug_addr');
-  if (!table) throw new FormatError('dwarf: an address in .debug_addr, which the object does not have');
-  return table.copy(unit.addrBase + index * unit.addressSize).unsigned(unit.addressSize);
+  const offset = unit.addrBase + index * unit.addressSize;
+  return sections.at('.debug_addr', offset, 'an address').unsigned(unit.addressSize);
 }
 
 function reference(unit: Unit, cursor: Cursor, form: number): number | undefined {
@@ -295,21 +294,17 @@ function formString(sections: DebugSections, unit: Unit, cursor: Cursor, form: n
   if (form === DW_FORM.strp) return sections.stringAt('.debug_str', value);
   if (form === DW_FORM.line_strp) return sections.stringAt('.debug_line_str', value);
   if (form === DW_FORM.strx || (form >= DW_FORM.strx1 && form <= DW_FORM.strx4)) {
-    const table = sections.open('.debug_str_offsets');
-    if (!table)
-      throw new FormatError('dwarf: a string in .debug_str_offsets, which the object does not have');
-    const at = table.copy(unit.strOffsetsBase + value * unit.offsetSize).unsigned(unit.offsetSize);
+    const offset = unit.strOffsetsBase + value * unit.offsetSize;
+    const at = sections.at('.debug_str_offsets', offset, 'a string').unsigned(unit.offsetSize);
     return sections.stringAt('.debug_str', at);
   }
   return cursor.fail(`form 0x${form.toString(16)}, expected one of a string`);
 }
 
 function rangeListAt(sections: DebugSections, unit: Unit, index: number): number {
-  const table = sections.open('.debug_rnglists');
-  if (!table) throw new FormatError('dwarf: a range list in .debug_rnglists, which the object does not have');
-  return (
-    unit.rnglistsBase + table.copy(unit.rnglistsBase + index * unit.offsetSize).unsigned(unit.offsetSize)
-  );
+  const offset = unit.rnglistsBase + index * unit.offsetSize;
+  const entry = sections.at('.debug_rnglists', offset, 'a range list').unsigned(unit.offsetSize);
+  return unit.rnglistsBase + entry;
 }
 
 /**
@@ -325,8 +320,7 @@ export function readRanges(
   spend: () => void,
 ): [start: number, end: number][] {
   const name = unit.version >= 5 ? '.debug_rnglists' : '.debug_ranges';
-  const cursor = sections.open(name)?.copy(offset);
-  if (!cursor) throw new FormatError(`dwarf: a range list in ${name}, which the object does not have`);
+  const cursor = sections.at(name, offset, 'a range list');
   const ranges: [number, number][] = [];
   let base = unit.base;
   const word = () => cursor.unsigned(unit.addressSize);
