@@ -39,19 +39,19 @@ function readCompilation(words: readonly string[]): Compilation | undefined {
 /** Labels of Kbuild's short messages that stand for no generated source. */
 const notGenerated = /^(CC|AS|LD|AR|HOST\w*|OBJTOOL|CHK|CHECK|MODPOST|SYNC|CALL|DESCEND|INSTALL|BTF)$/;
 
-/** The generated files that make would make first, by Kbuild's short messages: `  GEN     lib/crc32table.h`. */
+/**
+ * The generated files that make would make first. Kbuild announces them (`  GEN     lib/crc32table.h`), some by their
+ * last part only; the trap that removes a half-made one has the whole path.
+ */
 export function generatedFiles(printed: string): string[] {
   const files = new Set<string>();
-  for (const match of printed.matchAll(/echo ' {2}([\w.]+)(?: \[M\])? +([^'\n]+)'/g)) {
-    const [, label = '', targets = ''] = match;
+  const announced = /echo ' {2}([\w.]+)(?: \[M\])? +([^'\n]+)';(?: +trap 'rm -f ([^\s;]+);)?/g;
+  for (const [, label = '', targets = '', whole] of printed.matchAll(announced)) {
     if (notGenerated.test(label)) continue;
-    for (const target of targets.trim().split(/\s+/)) {
+    for (const target of whole ? [whole] : targets.trim().split(/\s+/)) {
       // The message for a compiled grammar names both its files at once.
-      for (const file of target.endsWith('.[ch]')
-        ? ['c', 'h'].map((end) => target.slice(0, -4) + end)
-        : [target]) {
-        if (/\.(c|h|S|inc)$/.test(file)) files.add(file);
-      }
+      const ends = target.endsWith('.[ch]') ? ['c', 'h'].map((end) => target.slice(0, -4) + end) : [target];
+      for (const file of ends) if (/\.(c|h|S|inc)$/.test(file)) files.add(file);
     }
   }
   return [...files].sort();

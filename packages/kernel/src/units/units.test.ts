@@ -57,11 +57,13 @@ describe('a dry run', () => {
     const printed = [
       "echo '  GEN     security/selinux/flask.h security/selinux/av_permissions.h'; x",
       "echo '  ASN.1   crypto/rsapubkey.asn1.[ch]'; x",
+      "echo '  GEN     xe_wa_oob.c xe_wa_oob.h';  trap 'rm -f drivers/xe/xe_wa_oob.h; trap - HUP' HUP;",
       "echo '  HOSTCC  lib/gen_crc32table'; echo '  CC [M]  fs/x.o'; echo '  LD      x.h'",
     ];
     expect(generatedFiles(printed.join('\n'))).toEqual([
       'crypto/rsapubkey.asn1.c',
       'crypto/rsapubkey.asn1.h',
+      'drivers/xe/xe_wa_oob.h',
       'security/selinux/av_permissions.h',
       'security/selinux/flask.h',
     ]);
