@@ -52,6 +52,11 @@ function excerpt(output: CheckOutput): string {
   return text.length > 200 ? `${text.slice(0, 200)}… (${output.totalBytes} bytes)` : text;
 }
 
+/** A text in quotation marks, a regular expression as it is. */
+function quoted(expected: string | undefined): string {
+  return expected?.startsWith('/') ? expected : JSON.stringify(expected);
+}
+
 /** Runs the checks of one phase; an unmet expectation, a time-out, and a task that cannot be killed are findings. */
 export async function runChecks(
   session: Session,
@@ -89,7 +94,7 @@ export async function runChecks(
         session.find({
           id: 'check-unmet',
           severity: 'error',
-          what: `${where} gave ${excerpt(output)}${code}, expected ${output.expected}`,
+          what: `${where} gave ${excerpt(output)}${code}, expected ${quoted(output.expected)}`,
           ...(output.code === 127 && { why: 'the VM has no such command: it has the commands of busybox' }),
           next:
             phase === 'before'

@@ -1,5 +1,6 @@
 /** The proof: a livepatch loaded, watched, checked and reverted on the kernel that it is for. */
 export { parseExpectation } from './expectation.ts';
+export { type FormatOptions, formatProof } from './format.ts';
 export {
   type ExplainedFault,
   errnoName,

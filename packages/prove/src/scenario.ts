@@ -33,7 +33,14 @@ export interface ScenarioResult {
 }
 
 /** Leaves the pass under way: what was to be said has been said. */
-class PassFailed extends Error {}
+class PassFailed extends Error {
+  /** Whether the VM can go on. */
+  readonly isClean: boolean;
+  constructor(isClean = true) {
+    super('the pass has failed');
+    this.isClean = isClean;
+  }
+}
 
 /** Taints after which a kernel's word counts for little: a bad page, an oops, a warning, a lockup. */
 const brokenTaints = (1 << 5) | (1 << 7) | (1 << 9) | (1 << 14);
@@ -181,8 +188,9 @@ async function runPass(
     await runChecks(session, livepatch.checks, results, 'reverted');
   } catch (error) {
     if (!(error instanceof PassFailed)) throw error;
+    isClean &&= error.isClean;
     // A reversed transition completes at once, and the VM can be used on.
-    if (isLoaded) isClean = isClean && (await revert(context, functions));
+    if (isLoaded && isClean) isClean = await revert(context, functions);
   }
   for (const name of ours.reverse()) await unloadTarget(context, name);
   return { isOk: errors() === before, isClean };
@@ -221,8 +229,8 @@ async function loadLivepatch({ session, livepatch }: PassContext, functions: num
       next: fault?.next ?? "the errno may be the module's own: see its init and its callbacks",
     });
   }
-  if (isStuck) throw new VmDied('lockup', 'loading the livepatch hangs, and nothing can be loaded any more');
-  throw new PassFailed();
+  // The kernel still holds a module that hangs in its init.
+  throw new PassFailed(!isStuck);
 }
 
 /** Every object that is there must be patched, and none else can be. */

@@ -20,7 +20,7 @@ const comma = (path: string) => path.replaceAll(',', ',,');
  * The command line: console on standard output, requests and replies on the second serial port.
  *
  * q35 because microvm hangs while it calibrates its clock; `-cx16` because QEMU 7.2 under TCG has turned cmpxchg16b in the slab
- * allocator into double faults; `oops=panic panic=-1` with -no-reboot because a guest that lives on after an oops may say
+ * allocator into double faults; `oops=panic softlockup_panic=1 panic=-1` with -no-reboot because a guest that lives on after an oops may say
  * anything. A decompressed kernel is entered by its PVH note, which spares the guest's own decompression and KASLR.
  */
 export function qemuArgv(spec: QemuSpec): string[] {
@@ -34,6 +34,9 @@ export function qemuArgv(spec: QemuSpec): string[] {
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-serial', 'stdio', '-serial', `unix:${comma(spec.socket)}`],
     ...['-kernel', spec.kernel, '-initrd', spec.initramfs],
-    ...['-append', ['console=ttyS0', 'quiet', 'oops=panic', 'panic=-1', ...spec.append].join(' ')],
+    ...[
+      '-append',
+      ['console=ttyS0', 'quiet', 'oops=panic', 'softlockup_panic=1', 'panic=-1', ...spec.append].join(' '),
+    ],
   ];
 }

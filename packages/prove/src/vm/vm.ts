@@ -78,7 +78,7 @@ export interface Vm {
  */
 const slackMs = 40_000;
 /** A console that tells of a soft lockup gets this long to print its trace. */
-const lockupMs = 1500;
+const lockupMs = 5000;
 
 /** Path of the QEMU program, looked for in PATH. Throws {@link MissingTool} with the package to install. */
 export function findQemu(): string {
