@@ -166,7 +166,8 @@ function argumentsFor(kernel: Kernel, unit: Unit, side: Side, root: string, debu
     .map((word) => (/^-gz/.test(word) ? '-gz=none' : word));
   return [
     ...argv,
-    ...(debug ? ['-g', '-gz=none'] : ['-g0']),
+    // Paths in the debug information are those of the tree, wherever the view of it was: the object may come from the cache.
+    ...(debug ? ['-g', '-gz=none', `-fdebug-prefix-map=${root}/=`] : ['-g0']),
     // Warnings about code that somebody else wrote concern nobody here.
     '-w',
     ...(side === 'exact' ? [] : ['-ffunction-sections', '-fdata-sections']),
