@@ -78,7 +78,11 @@ function findPlaceholders(
       });
     bySymbol.set(placeholder.symbol, placeholder);
     const name = klpSymbolName(placeholder);
-    if (!parseKlpSymbol(name) || parseKlpSection(klpSectionName(placeholder.patched, '.text')) === undefined)
+    const parsed = parseKlpSymbol(name);
+    // A dot in an object's name would end it early and give another symbol.
+    const isRead = parsed?.object === placeholder.object && parsed.name === placeholder.name;
+    const isSection = parseKlpSection(klpSectionName(placeholder.patched, '.text')) === placeholder.patched;
+    if (!isRead || !isSection)
       findings.push({
         id: 'KLP302',
         severity: 'error',

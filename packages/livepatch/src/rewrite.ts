@@ -15,6 +15,9 @@ export interface DraftSection {
   readonly data: Uint8Array;
 }
 
+/** More than any section of a module asks for: a large page. */
+const largestAlign = 1 << 21;
+
 /** Sections of a relocatable file as drafts, the null section first, at the indices that they have. */
 export function draftSections(elf: ElfFile): DraftSection[] {
   return elf.sections.map((section) => draft(section, sectionBytes(elf, section)));
@@ -59,7 +62,7 @@ export class GrowingStrings {
  * Writes a relocatable file anew with its own header: `sections` at the indices given, what is appended behind them. The table
  * of section names keeps its place and grows.
  *
- * @throws {FormatError} for a file with more sections than the plain header can count
+ * @throws {FormatError} for more sections than the plain header can count, senseless alignments, sections that overlap
  */
 export function writeRelocatable(elf: ElfFile, sections: readonly DraftSection[]): Uint8Array {
   const little = elf.littleEndian;
@@ -79,11 +82,17 @@ export function writeRelocatable(elf: ElfFile, sections: readonly DraftSection[]
   const offsets = sections.map((section, index) => {
     if (index === 0) return 0;
     const align = Math.max(1, section.align);
+    if (align > largestAlign)
+      throw new FormatError(
+        `elf: section ${index} (${section.name}) asks for an alignment of ${section.align}`,
+      );
     end = Math.ceil(end / align) * align;
     const at = end;
     if (section.type !== SHT.NOBITS) end += data[index].length;
     return at;
   });
+  if (end > 2 * elf.bytes.length + largestAlign)
+    throw new FormatError(`elf: the sections lie over each other and would take ${end} bytes one by one`);
   const headersAt = Math.ceil(end / 8) * 8;
   const bytes = new Uint8Array(headersAt + sections.length * 64);
   const view = new DataView(bytes.buffer);

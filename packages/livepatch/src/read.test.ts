@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { usualLayout } from './layout.ts';
+import { readLivepatch } from './read.ts';
+import { makeModule, sample } from './testing/module.ts';
+
+describe('readLivepatch', () => {
+  it('finds what a livepatch patches', async () => {
+    const livepatch = readLivepatch(await makeModule(sample));
+    expect(livepatch).toMatchObject({ name: 'test', license: 'GPL', vermagic: '1.0 SMP ', mark: 'Y' });
+    expect(livepatch.patch).toEqual({
+      replace: true,
+      states: [],
+      unterminated: [],
+      objects: [
+        {
+          name: 'vmlinux',
+          isVmlinux: true,
+          callbacks: new Map(),
+          functions: [{ oldName: 'show', sympos: 2, newSymbol: '__klpkit_new_0_show', hasNew: true }],
+        },
+        {
+          name: 'loop',
+          isVmlinux: false,
+          callbacks: new Map(),
+          functions: [
+            { oldName: 'ioctl.isra.0', sympos: 0, newSymbol: '__klpkit_new_1_ioctl', hasNew: true },
+            { oldName: 'open', sympos: 0, newSymbol: '__klpkit_new_2_open', hasNew: true },
+          ],
+        },
+      ],
+    });
+  });
+
+  it('finds callbacks, states, static new functions and tables that are constant', async () => {
+    const { patch } = readLivepatch(
+      await makeModule(`
+        static int before(void) { return 0; }
+        static void after(void) { }
+        static int mine(void) { return 1; }
+        static struct klp_func f[] = { { "theirs", mine }, { } };
+        static const struct klp_object o[] = { { "can", f, { before, 0, 0, after } }, { } };
+        static struct klp_state s[] = { { 7, 3 }, { 8, 1 }, { } };
+        static const struct klp_patch p = { &__this_module, (void *)o, s };
+        init { return klp_enable_patch((void *)&p); }`),
+    );
+    expect(patch?.replace).toBe(false);
+    expect(patch?.states).toEqual([
+      { id: 7, version: 3 },
+      { id: 8, version: 1 },
+    ]);
+    expect([...(patch?.objects[0].callbacks ?? [])]).toEqual([
+      ['pre_patch', 'before'],
+      ['post_unpatch', 'after'],
+    ]);
+    expect(patch?.objects[0].functions[0].newSymbol).toBe('mine');
+  });
+
+  it('says which array has no end', async () => {
+    const tables = (end: string) => `
+      static int mine(void) { return 1; }
+      static struct klp_func f[] section(".data.f") = { { "theirs", mine } ${end} };
+      static struct klp_object o[] = { { "can", f }, { } };
+      static struct klp_patch p = { &__this_module, o };
+      init { return klp_enable_patch(&p); }`;
+    expect(readLivepatch(await makeModule(tables(''))).patch?.unterminated).toEqual(['funcs of can']);
+    expect(readLivepatch(await makeModule(tables(', { }'))).patch?.unterminated).toEqual([]);
+  });
+
+  it('does not take other structures that begin with a module for a livepatch', async () => {
+    const livepatch = readLivepatch(
+      await makeModule(`
+        static int opened(void) { return 1; }
+        static struct { struct module *owner; void *open; void *rest[40]; } fops = { &__this_module, opened };
+        init { return klp_enable_patch((void *)&fops); }`),
+    );
+    expect(livepatch.undefinedSymbols.map(({ name }) => name)).toContain('klp_enable_patch');
+    expect(livepatch.patch).toBeUndefined();
+  });
+
+  it('goes by the layout that it is given', async () => {
+    const ko = await makeModule(sample);
+    const patch = { ...usualLayout.patch, objs: 16 };
+    expect(readLivepatch(ko, usualLayout).patch).toBeDefined();
+    expect(readLivepatch(ko, { ...usualLayout, patch }).patch).toBeUndefined();
+  });
+
+  it('reads a module that is not marked, and one without symbols', async () => {
+    const { mark, name } = readLivepatch(await makeModule(sample, 'INFO(name, "other")'));
+    expect([mark, name]).toEqual([undefined, 'other']);
+  });
+});
