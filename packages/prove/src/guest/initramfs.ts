@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { MissingTool } from '@klpkit/findings';
+import { MissingTool, UsageError } from '@klpkit/findings';
+import { type CpioEntry, writeCpio } from '@klpkit/formats';
 import { aptInstall, run } from '@klpkit/host';
-import { type CpioEntry, writeCpio } from './cpio.ts';
 
 /** A file that is put into the VM. */
 export interface GuestFile {
@@ -42,6 +42,14 @@ function isDynamic(program: Uint8Array): boolean {
   return false;
 }
 
+/** File systems are mounted over dev, proc, sys and tmp, and init and nonce are ours. */
+function isPlainPath(path: string): boolean {
+  const parts = path.split('/');
+  const isNamed = parts.every((part) => part !== '' && part !== '.' && part !== '..' && !part.includes('\0'));
+  const first = parts[0] ?? '';
+  return isNamed && !['dev', 'proc', 'sys', 'tmp', 'init', 'nonce'].includes(first) && path !== 'bin';
+}
+
 /** What goes into {@link makeInitramfs}. */
 export interface InitramfsContents {
   readonly init: Uint8Array;
@@ -54,26 +62,24 @@ export interface InitramfsContents {
 /** The initramfs of a run: the init, what it loads, and busybox only where checks need it. */
 export async function makeInitramfs(contents: InitramfsContents): Promise<Uint8Array> {
   const entries = new Map<string, CpioEntry>();
-  const folder = (path: string) => {
-    for (let end = path.indexOf('/'); end > 0; end = path.indexOf('/', end + 1)) {
-      const parent = path.slice(0, end);
-      if (!entries.has(parent)) entries.set(parent, { path: parent });
-    }
-  };
-  const add = (entry: CpioEntry) => {
-    folder(entry.path);
-    entries.set(entry.path, entry);
-  };
+  const add = (entry: CpioEntry) => entries.set(entry.path, entry);
   for (const path of ['proc', 'sys', 'dev', 'tmp']) add({ path });
-  add({ path: 'init', data: contents.init });
+  add({ path: 'init', data: contents.init, mode: 0o755 });
   add({ path: 'nonce', data: contents.nonce, mode: 0o600 });
   if (contents.hasShell) {
     const { program, applets } = await busybox();
-    add({ path: 'bin/busybox', data: program });
+    add({ path: 'bin/busybox', data: program, mode: 0o755 });
     for (const applet of applets) if (applet !== 'busybox') add({ path: `bin/${applet}`, target: 'busybox' });
   }
   for (const { path, data, mode } of contents.files) {
-    add({ path: path.replace(/^\/+/, ''), data, mode: mode ?? 0o755 });
+    const relative = path.replace(/^\/+/, '');
+    if (!isPlainPath(relative)) {
+      throw new UsageError(
+        `${JSON.stringify(path)} cannot be a file of the proof VM`,
+        'give an absolute path without . and .., outside /dev, /proc, /sys and /tmp',
+      );
+    }
+    add({ path: relative, data, mode: mode ?? 0o755 });
   }
   return writeCpio([...entries.values()]);
 }
