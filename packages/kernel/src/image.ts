@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  type Btf,
   dumpKallsyms,
   type ElfFile,
   type ExportedSymbol,
   FormatError,
+  findSection,
   type KernelSymbols,
   loadKallsyms,
+  readBtf,
   readBzImage,
   readElf,
   readExports,
@@ -25,6 +28,8 @@ export interface KernelImage {
   readonly symbols: KernelSymbols;
   /** What the image exports, by name; read on first use. */
   readonly exports: ReadonlyMap<string, ExportedSymbol>;
+  /** The kernel's types, read on first use; undefined for a kernel without `.BTF`. */
+  btf(): Btf | undefined;
   /** The kernel's `linux_banner`: `Linux version 6.12.117+deb12-amd64 (…) (x86_64-linux-gnu-gcc-12 …) #1 SMP …`. */
   readonly banner: string;
 }
@@ -72,6 +77,7 @@ async function decodeSymbols(kernel: Kernel, elf: ElfFile): Promise<KernelSymbol
 
 function image(bytes: Uint8Array, elf: ElfFile, symbols: KernelSymbols): KernelImage {
   let exported: ReadonlyMap<string, ExportedSymbol> | undefined;
+  let types: Btf | undefined;
   return {
     bytes,
     elf,
@@ -79,6 +85,11 @@ function image(bytes: Uint8Array, elf: ElfFile, symbols: KernelSymbols): KernelI
     get exports() {
       exported ??= readExports(elf);
       return exported;
+    },
+    btf() {
+      const section = types ? undefined : findSection(elf, '.BTF');
+      if (section) types = readBtf(sectionBytes(elf, section));
+      return types;
     },
     banner: readBanner(elf, symbols),
   };

@@ -1,7 +1,7 @@
 /** Kernels to patch: where they come from, and what they hold. */
 export * from './add.ts';
 export { cleanEnvironment } from './build-folder.ts';
-export { installedCompiler, requireCompiler, sameCompiler } from './compiler.ts';
+export { installedCompiler, sameCompiler } from './compiler.ts';
 export { type KernelConfig, parseConfig } from './config.ts';
 export {
   type ConfigFact,

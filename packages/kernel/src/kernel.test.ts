@@ -37,7 +37,7 @@ function write(path: string, text = ''): void {
 }
 
 /** A kernel's folder as adding leaves it, without the kernel. */
-function store(release: string, source: string): Kernel {
+function store(release: string, source: string, sourceVersion = '1-1'): Kernel {
   const id = `debian:${release}`;
   const dir = kernelFolder(id);
   const sourceDir = join(sourcesFolder(), source);
@@ -58,7 +58,7 @@ function store(release: string, source: string): Kernel {
     moduleLds: '/elsewhere/module.lds',
     objtool: join(dir, 'objtool'),
     modpost: join(dir, 'modpost'),
-    sourceVersion: '1-1',
+    sourceVersion,
   };
   write(join(sourceDir, 'Makefile'));
   write(join(dir, 'kernel.json'), kernelManifest(kernel, dir));
@@ -84,12 +84,23 @@ describe('the kernels in the cache', () => {
     ]);
     expect((await openKernel('6.12.1-amd64')).release).toBe('6.12.1-amd64');
     expect((await openKernel('debian:6.12.1-amd64-l')).release).toBe('6.12.1-amd64-long');
-    await expect(openKernel('6.12')).rejects.toThrow(
-      '6.12 fits more than one kernel: debian:6.12.1-amd64, debian:6.12.1-amd64-long',
+    await expect(openKernel('6.12.')).rejects.toThrow(
+      '6.12. fits more than one kernel: debian:6.12.1-amd64, debian:6.12.1-amd64-long',
     );
     const error = await openKernel('6.1.0').catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UsageError);
     expect(error).toMatchObject({ next: 'klpkit kernel add debian:6.1.0' });
+  });
+
+  it('are opened by a series, the newest first', async () => {
+    const old = store('6.1.0-9-amd64', 'linux-source-6.1_9', '6.1.9-1');
+    const young = store('6.1.0-10-amd64', 'linux-source-6.1_10', '6.1.10-1');
+    const rt = store('6.1.0-11-rt-amd64', 'linux-source-6.1_11', '6.1.11-1');
+    expect((await openKernel('6.1')).release).toBe(young.release);
+    expect((await openKernel('debian:6.1-rt-amd64')).release).toBe(rt.release);
+    expect((await openKernel('debian:6.12')).release).toBe('6.12.1-amd64');
+    for (const { id } of [old, young, rt]) await removeKernel(id);
+    await expect(openKernel('6.1-rt-amd64')).rejects.toThrow('no kernel 6.1-rt-amd64 in the cache');
   });
 
   it('are removed with their source when nobody else uses it', async () => {

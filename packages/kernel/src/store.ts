@@ -3,6 +3,8 @@ import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { UsageError } from '@klpkit/findings';
 import { cacheRoot, temporaryName, withLock } from '@klpkit/host';
+import { compareDebianVersions } from './providers/deb822.ts';
+import { isOfSeries } from './providers/debian-spec.ts';
 import type { Kernel } from './types.ts';
 
 /** Version of the layout of a kernel's folder; a folder of another version is made anew. */
@@ -98,16 +100,21 @@ export async function listKernels(): Promise<Kernel[]> {
 }
 
 /**
- * The kernel in the cache that is meant: by its id, its release, or the beginning of either if only one fits.
- * Throws {@link UsageError} that says what there is.
+ * The kernel in the cache that is meant: by its id, its release, the newest of a Debian series (`debian:6.12`, `6.12`,
+ * `6.1-rt-amd64`), or the beginning of an id or release if only one fits. Throws {@link UsageError} that says what there is.
  */
 export async function openKernel(idOrPrefix: string): Promise<Kernel> {
   const kernels = await listKernels();
   const exact = kernels.filter((kernel) => kernel.id === idOrPrefix || kernel.release === idOrPrefix);
+  const newest = newestOfSeries(kernels, idOrPrefix);
   const found =
     exact.length > 0
       ? exact
-      : kernels.filter((kernel) => kernel.id.startsWith(idOrPrefix) || kernel.release.startsWith(idOrPrefix));
+      : newest
+        ? [newest]
+        : kernels.filter(
+            (kernel) => kernel.id.startsWith(idOrPrefix) || kernel.release.startsWith(idOrPrefix),
+          );
   const [kernel] = found;
   if (kernel && found.length === 1) {
     if (existsSync(kernel.sourceDir)) return kernel;
@@ -123,6 +130,14 @@ export async function openKernel(idOrPrefix: string): Promise<Kernel> {
     `no kernel ${idOrPrefix} in the cache${kernels.length > 0 ? `; there are ${ids(kernels)}` : ''}`,
     `klpkit kernel add ${/^\d/.test(idOrPrefix) ? 'debian:' : ''}${idOrPrefix}`,
   );
+}
+
+/** `6.1` is a series of its own, although 6.12 begins with it. */
+function newestOfSeries(kernels: readonly Kernel[], text: string): Kernel | undefined {
+  const spec = text.replace(/^debian:/, '');
+  return kernels
+    .filter(({ id, release }) => id.startsWith('debian:') && isOfSeries(release, spec))
+    .sort((a, b) => compareDebianVersions(b.sourceVersion ?? '', a.sourceVersion ?? ''))[0];
 }
 
 /** Removes a kernel, its packages, and its source tree unless another kernel uses it. Returns its id. */

@@ -31,3 +31,10 @@ export function releaseOfPackage(name: string, series: string, flavour: Flavour)
   const match = release === undefined ? null : releasePattern.exec(release);
   return match?.[1] === series && match[2] === flavour ? release : undefined;
 }
+
+/** Whether a release is of what a series names: `6.12` and `6.12-amd64` have `6.12.117+deb12-amd64`, but no cloud kernel. */
+export function isOfSeries(release: string, series: string): boolean {
+  const [, wanted, flavour = 'amd64'] = seriesPattern.exec(series) ?? [];
+  const [, of, has] = releasePattern.exec(release) ?? [];
+  return wanted !== undefined && wanted === of && flavour === has;
+}
