@@ -37,6 +37,8 @@ export interface BuildOptions {
   readonly units?: readonly string[];
   /** Most units that a changed header may reach; default 64. */
   readonly maxUnits?: number;
+  /** Source lines in the report, for which changed units are compiled once more with debug information; default true. */
+  readonly sourceLines?: boolean;
   /** Compilers at once; default 2. */
   readonly jobs?: number;
   readonly onProgress?: OnProgress | undefined;
@@ -356,9 +358,10 @@ class Build {
       fix.files.map((file) => ({ path: file.path, text: file.after })),
       join(this.#folder, 'shown'),
     );
+    const shown = this.#options.sourceLines === false ? [] : units;
     const { compiled } = await compileAll(
       this.#kernel,
-      units.flatMap(({ judged: { unit } }) => [
+      shown.flatMap(({ judged: { unit } }) => [
         { unit, side: 'before' as const, debug: true },
         { unit, side: 'after' as const, overlay, debug: true },
       ]),
