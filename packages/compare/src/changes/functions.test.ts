@@ -1,6 +1,8 @@
-import { STB } from '@klpkit/formats';
+import { R_X86_64, SHF, STB, STT, writeObject } from '@klpkit/formats';
 import { describe, expect, test } from 'vitest';
+import { readObjectModel } from '../model/model.ts';
 import { comparePair, found, namesOf, touched, touchedData, why } from '../testing/compile.ts';
+import { compareObjects } from './compare.ts';
 
 describe('what makes a function changed', () => {
   test('an immediate, and only the function that holds it', async () => {
@@ -124,6 +126,28 @@ describe('what makes a function changed', () => {
     );
     expect(touched(c)).toEqual(['caller changed', 'helper new']);
     expect(c.findings).toEqual([]);
+  });
+
+  test('another form of the same reference', () => {
+    const object = (type: number) =>
+      writeObject({
+        sections: [
+          {
+            name: '.text.f',
+            flags: SHF.ALLOC | SHF.EXECINSTR,
+            data: Uint8Array.of(0x48, 0xc7, 0xc0, 0, 0, 0, 0, 0xc3),
+            relocations: [{ offset: 3, type, symbol: 1, addend: 0 }],
+          },
+        ],
+        symbols: [
+          { name: 'f', section: 0, size: 8, type: STT.FUNC, binding: STB.GLOBAL },
+          { name: 'x', binding: STB.GLOBAL },
+        ],
+      });
+    const models = [R_X86_64['32S'], R_X86_64[32]].map((type) => readObjectModel(object(type)));
+    expect(touched(compareObjects(models[0], models[0]))).toEqual([]);
+    const c = compareObjects(models[0], models[1]);
+    expect(why(c, 'f')).toBe('reference: x (R_X86_64_32S) -> x (R_X86_64_32)');
   });
 
   test('moving between text sections', async () => {
