@@ -137,6 +137,7 @@ interface Parted {
 function partRelocations(
   elf: ElfFile,
   symtab: Section,
+  symbols: SymbolTable,
   conversion: Conversion,
   options: ConvertOptions,
   findings: Finding[],
@@ -154,6 +155,10 @@ function partRelocations(
     const stay: number[] = [];
     const move = new Map<string, number[]>();
     for (let index = 0; index < rela.count; index++) {
+      if (rela.symbol[index] >= symbols.count)
+        throw new FormatError(
+          `livepatch: relocation ${index} of ${section.name} uses symbol ${rela.symbol[index]}, there are ${symbols.count}`,
+        );
       const placeholder = conversion.placeholders.get(rela.symbol[index]);
       if (!placeholder) {
         stay.push(index);
@@ -295,7 +300,7 @@ export function convertKlp(
   const symbols = readSymbols(elf, symtab);
   const findings: Finding[] = [];
   const conversion = findPlaceholders(symbols, placeholders, options, findings);
-  const parted = partRelocations(elf, symtab, conversion, options, findings);
+  const parted = partRelocations(elf, symtab, symbols, conversion, options, findings);
   if (findings.length > 0) throw new Refusal(findings);
 
   const gone = new Set<number>();

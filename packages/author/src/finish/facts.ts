@@ -53,7 +53,8 @@ export async function kernelFacts(kernel: Kernel, modules: readonly string[]): P
     layout: btf ? layoutFromBtf(readBtf(sectionBytes(image.elf, btf))) : usualLayout,
     facts: {
       ...(vermagic === undefined ? {} : { vermagic }),
-      hasVersions: [...image.exports.values()].some(({ crc }) => crc !== undefined),
+      hasVersions: [...exports.values()].some(({ crc }) => crc !== 0),
+      clearsRelocations: image.symbols.find('clear_relocate_add').length > 0,
       hasObject: (object) => names.has(object),
       symbolCount: (object, name) =>
         object === 'vmlinux' ? image.symbols.find(name).length : loaded.get(object)?.find(name).length,

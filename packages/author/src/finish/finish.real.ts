@@ -139,7 +139,8 @@ describe.each([
 
   it('parts the references of a module from those of vmlinux', async () => {
     const { ko, findings } = await buildFromC(kernel, { ...modular, facts: known });
-    expect(findings).toEqual([]);
+    // 6.1 does not take the relocations back when the module goes.
+    expect(findings.map(({ id }) => id)).toEqual(objtoolOn === 'objects' ? ['klp-target-reload'] : []);
     const { klpRelocations, patch } = readLivepatch(ko, known.layout);
     const uses = klpRelocations.map(({ patchedObject, symbol }) => `${patchedObject} ${symbol}`);
     expect([...new Set(uses)].sort()).toEqual([

@@ -7,6 +7,11 @@ export interface KernelFacts {
   readonly vermagic?: string;
   /** True for a kernel with CONFIG_MODVERSIONS. */
   readonly hasVersions?: boolean;
+  /**
+   * Whether the kernel takes KLP relocations back when their target is unloaded (6.3 and later on x86); one that does not
+   * refuses the target when it comes again.
+   */
+  readonly clearsRelocations?: boolean;
   /** True for `vmlinux` and for modules that the kernel ships (underscores). */
   hasObject?(object: string): boolean | undefined;
   /** How many symbols of that name an object has, as its kallsyms counts them: 0 for none. */

@@ -19,7 +19,21 @@ export function relocationRules(livepatch: Livepatch, kernel: KernelFacts): Find
     const finding = positionFinding(kernel, symbolObject, name, sympos, placeOf(one));
     if (finding) findings.push(finding);
   }
+  if (kernel.clearsRelocations === false) findings.push(...reloadRules(livepatch));
   return findings;
+}
+
+function reloadRules({ klpRelocations }: Livepatch): Finding[] {
+  const objects = new Set<string>();
+  for (const { patchedObject } of klpRelocations)
+    if (patchedObject !== undefined && patchedObject !== 'vmlinux') objects.add(patchedObject);
+  return [...objects].map((object) => ({
+    id: 'klp-target-reload',
+    severity: 'warning',
+    what: `once ${object} has been unloaded under this livepatch, it cannot be loaded again`,
+    why: 'this kernel does not clear the references to it, and refuses to write them a second time: the module gets ENOEXEC',
+    next: `revert the livepatch before unloading ${object}`,
+  }));
 }
 
 const placeOf = (one: KlpRelocation): Place => ({

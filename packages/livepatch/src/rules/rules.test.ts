@@ -193,6 +193,16 @@ describe('rules about KLP relocations', () => {
     expect(errors(make())).toContain(id);
   });
 
+  it('warns where the kernel does not take relocations back', () => {
+    expect(errors(good, { ...kernel, clearsRelocations: true })).toEqual([]);
+    expect(errors(good, { ...kernel, clearsRelocations: false })).toEqual(['warning klp-target-reload']);
+    const builtIn = {
+      ...good,
+      klpRelocations: good.klpRelocations.filter((one) => one.patchedObject === 'vmlinux'),
+    };
+    expect(errors(builtIn, { ...kernel, clearsRelocations: false })).toEqual([]);
+  });
+
   it('wants no klp_object for sections of vmlinux', () => {
     const [, second] = tables.objects;
     const patch = { ...tables, objects: [second] };
