@@ -1,10 +1,18 @@
-import { existsSync } from 'node:fs';
-import { readFile, realpath } from 'node:fs/promises';
-import { basename, dirname, join, sep } from 'node:path';
-import { type Finding, Refusal } from '@klpkit/findings';
-import { applyHunks, type FilePatch, PatchError, parsePatch } from '@klpkit/formats';
-import { kindOf, refusedPlace } from './kinds.ts';
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type Finding, type Place, Refusal } from '@klpkit/findings';
+import {
+  type Applied,
+  applyHunks,
+  type FilePatch,
+  type Patch,
+  PatchError,
+  parsePatch,
+  stripName,
+} from '@klpkit/formats';
+import { kindOf, notCompiled, refusedPlace, ruleChanges } from './kinds.ts';
 import { withLineDirectives } from './lines.ts';
+import { checkPath, readTreeFile, stripLevel } from './paths.ts';
 import type { AppliedFix, Fix, FixedFile } from './types.ts';
 
 /** A patch as text. */
@@ -13,27 +21,35 @@ export interface PatchText {
   readonly text: string;
 }
 
-interface State {
-  readonly original: string | undefined;
-  text: string | undefined;
+/** Options of {@link readFix}. */
+export interface ReadOptions {
+  /** Ids of errors that the author answers for: they stay errors in `findings`, and do not stop the reading. */
+  readonly overrides?: ReadonlyMap<string, unknown>;
+  /** Whether the kernel's configuration has an option (`CONFIG_SMP`); absent: all may be on. */
+  readonly isOn?: (option: string) => boolean;
 }
 
 /**
- * Applies patches, one after another, to the files of a kernel tree in memory.
+ * Applies patches, one after another, to the files of a kernel tree in memory. Whatever they are, they leave the tree alone.
  *
  * @throws {Refusal} with every reason at once: what cannot be read, what does not apply, what leaves the tree, what no livepatch reaches
  */
-export async function readFix(sourceDir: string, patches: readonly PatchText[]): Promise<Fix> {
-  const reader = new FixReader(sourceDir);
+export async function readFix(
+  sourceDir: string,
+  patches: readonly PatchText[],
+  options: ReadOptions = {},
+): Promise<Fix> {
+  const reader = new FixReader(sourceDir, options);
   const applied: AppliedFix[] = [];
   for (const patch of patches) {
     const result = await reader.apply(patch);
     if (result) applied.push(result);
   }
   const files = reader.files();
-  const findings = reader.findings;
+  const { findings } = reader;
+  const isError = ({ severity, id }: Finding) => severity === 'error' && !options.overrides?.has(id);
   const touched = files.filter((file) => file.kind === 'source' || file.kind === 'header');
-  if (touched.length === 0 && !findings.some((finding) => finding.severity === 'error'))
+  if (touched.length === 0 && !findings.some(isError))
     findings.push({
       id: 'nothing-to-build',
       severity: 'error',
@@ -41,44 +57,53 @@ export async function readFix(sourceDir: string, patches: readonly PatchText[]):
       why: 'a livepatch replaces compiled functions; nothing here is compiled into the kernel',
       next: 'give the patch that holds the fix itself',
     });
-  if (findings.some((finding) => finding.severity === 'error')) throw new Refusal(findings);
+  if (findings.some(isError)) throw new Refusal(findings);
   return { patches: applied, files, findings };
 }
+
+interface State {
+  readonly original: string | undefined;
+  text: string | undefined;
+}
+
+/** The paths of one file of a patch; `from` is the one that is read, which for a renamed or copied file is another. */
+interface Paths {
+  readonly path: string;
+  readonly from: string;
+}
+
+type AppliedFile = AppliedFix['files'][number];
+
+/** A patch that does not fit the source has one way out. */
+const otherVersion = 'check that the patch is for this kernel version';
 
 class FixReader {
   readonly findings: Finding[] = [];
   readonly #root: string;
+  readonly #options: ReadOptions;
   readonly #states = new Map<string, State>();
 
-  constructor(root: string) {
+  constructor(root: string, options: ReadOptions) {
     this.#root = root;
+    this.#options = options;
   }
 
   async apply(patch: PatchText): Promise<AppliedFix | undefined> {
     const name = basename(patch.name);
-    let parsed: ReturnType<typeof parsePatch>;
-    try {
-      parsed = parsePatch(patch.text);
-    } catch (error) {
-      if (!(error instanceof PatchError)) throw error;
-      this.#error(
-        'patch-malformed',
-        `${name}: ${error.message.replace(/^patch: /, '')}`,
-        'give a unified diff as git format-patch, git diff or diff -u writes it',
-        { file: name },
-      );
-      return undefined;
-    }
-    const files: AppliedFix['files'][number][] = [];
+    const parsed = this.#parse(name, patch.text);
+    if (!parsed) return undefined;
     for (const { line, what } of parsed.notes)
       this.findings.push({
         id: 'patch-note',
         severity: 'note',
         what: `${name} line ${line}: ${what}`,
-        at: { file: name },
+        at: { file: name, line },
       });
+    const level = await stripLevel(parsed.files, (path) => this.#exists(path));
+    const files: AppliedFile[] = [];
     for (const file of parsed.files) {
-      const done = await this.#applyFile(name, file);
+      const paths = await this.#paths(name, file, level);
+      const done = paths && (await this.#applyFile(name, file, paths));
       if (done) files.push(done);
     }
     return { name, subject: parsed.subject, files };
@@ -98,20 +123,76 @@ class FixReader {
       });
   }
 
-  #error(id: string, what: string, next: string, at: Finding['at'], why?: string): undefined {
-    this.findings.push({ id, severity: 'error', what, next, ...(why ? { why } : {}), ...(at ? { at } : {}) });
+  #parse(name: string, text: string): Patch | undefined {
+    try {
+      return parsePatch(text);
+    } catch (error) {
+      if (!(error instanceof PatchError)) throw error;
+      return this.#error(
+        'patch-malformed',
+        `${name}: ${error.message.replace(/^patch: /, '')}`,
+        'give a unified diff as git format-patch, git diff or diff -u writes it',
+        { file: name, line: error.line },
+      );
+    }
+  }
+
+  #error(id: string, what: string, next: string, at: Place, why?: string): undefined {
+    this.findings.push({ id, severity: 'error', what, ...(why ? { why } : {}), next, at });
     return undefined;
   }
 
-  async #applyFile(name: string, file: FilePatch): Promise<AppliedFix['files'][number] | undefined> {
-    const path = await this.#pathInTree(name, file);
-    if (path === undefined) return undefined;
+  async #exists(path: string): Promise<boolean> {
+    const known = this.#states.get(path);
+    if (known) return known.text !== undefined;
+    const found = await stat(join(this.#root, path)).catch(() => undefined);
+    return found !== undefined;
+  }
+
+  /** Where in the tree a file of a patch is; a finding if that is outside. */
+  async #paths(name: string, file: FilePatch, level: number): Promise<Paths | undefined> {
+    const strip = (raw: string | undefined) =>
+      raw === undefined ? undefined : file.isBare ? raw : (stripName(raw, level) ?? raw);
+    const [old, fresh] = [strip(file.oldName), strip(file.newName)];
+    for (const path of [old, fresh]) {
+      const bad = path === undefined ? undefined : checkPath(path);
+      if (bad) return this.#leavesTree(name, file, path as string, bad.reason);
+    }
+    // An absolute name is fine as long as its end is a file of the tree, as of diff -u /usr/src/linux/….
+    for (const [raw, path] of [
+      [file.oldName, old],
+      [file.newName, fresh],
+    ])
+      if (raw?.startsWith('/') && !(await this.#exists(path ?? '')))
+        return this.#leavesTree(name, file, raw, 'it is absolute');
+    if (file.kind === 'rename' || file.kind === 'copy')
+      return old === undefined || fresh === undefined ? undefined : { path: fresh, from: old };
+    // diff -u x.c.orig x.c has the name on one side, diff -u x.c x.c.new on the other.
+    const path =
+      old !== undefined && fresh !== undefined && !(await this.#exists(fresh)) && (await this.#exists(old))
+        ? old
+        : (fresh ?? old);
+    return path === undefined ? undefined : { path, from: path };
+  }
+
+  #leavesTree(name: string, file: FilePatch, path: string, reason: string): undefined {
+    return this.#error(
+      'patch-leaves-tree',
+      `${name} line ${file.patchLine}: ${JSON.stringify(path)} is not taken: ${reason}`,
+      'a patch names files relative to the top of the kernel source',
+      { file: name, line: file.patchLine },
+      'a patch may change files of the kernel source only',
+    );
+  }
+
+  async #applyFile(name: string, file: FilePatch, { path, from }: Paths): Promise<AppliedFile | undefined> {
     const at = { file: path };
-    if (kindOf(path) === 'other') {
+    const ignored = notCompiled(path) ?? (kindOf(path) === 'other' ? 'is no C source or header' : undefined);
+    if (ignored !== undefined) {
       this.findings.push({
         id: 'patch-file-ignored',
-        severity: 'note',
-        what: `${path} is not compiled into the kernel and is left out`,
+        severity: kindOf(path) === 'other' && notCompiled(path) === undefined ? 'warning' : 'note',
+        what: `${path} ${ignored}; its change is left out`,
         at,
       });
       return undefined;
@@ -125,155 +206,146 @@ class FixReader {
         'leave binary files out of the patch',
         at,
       );
-    if (kindOf(path) === 'build')
+    if (file.kind === 'mode') {
       this.findings.push({
-        id: 'patch-build-rules',
-        severity: 'warning',
-        what: `${path} changes, and a livepatch cannot follow it`,
-        why: 'what the running kernel is built from, and with which options, was decided when it was built',
-        next: 'make sure that the fix does not need this part',
+        id: 'patch-file-ignored',
+        severity: 'note',
+        what: `${name} line ${file.patchLine}: only the permissions of ${path} change, which makes no code`,
         at,
       });
-    const state = await this.#state(path);
-    if (file.kind === 'mode') return undefined;
-    if ((file.kind === 'rename' || file.kind === 'copy') && file.oldName !== undefined) {
-      const old = await this.#state(file.isBare ? file.oldName : stripPath(file.oldName, 1));
-      state.text ??= old.text;
-      if (file.kind === 'rename') old.text = undefined;
+      return undefined;
     }
-    if (file.newName === undefined) {
-      const before = state.text;
-      state.text = undefined;
-      return { path, before, after: undefined, hunks: [] };
+    if (kindOf(path) === 'build') this.#judgeRules(file, path);
+    const states: State[] = [];
+    for (const each of new Set([path, from])) {
+      const state = await this.#state(each);
+      if ('reason' in state) return this.#leavesTree(name, file, each, state.reason);
+      states.push(state);
     }
-    if (file.oldName === undefined && state.text !== undefined && state.text !== '')
+    const [state, source = state] = states as [State, State?];
+    return this.#change(name, file, path, state, source);
+  }
+
+  /** Applies one file's hunks; `source` is where a renamed or copied file comes from, else `state` itself. */
+  #change(name: string, file: FilePatch, path: string, state: State, source: State): AppliedFile | undefined {
+    const at = { file: path };
+    const where = `${name} line ${file.patchLine}: `;
+    const isNew = file.oldName === undefined;
+    const before = isNew ? undefined : source.text;
+    if (!isNew && before === undefined)
       return this.#error(
         'patch-does-not-apply',
-        `${name} line ${file.patchLine}: the patch adds ${path}, which the kernel's source has already`,
-        'check that the patch is for this kernel version',
+        `${where}the kernel's source has no ${path}`,
+        otherVersion,
         at,
       );
-    if (file.oldName !== undefined && state.text === undefined)
-      return this.#error(
-        'patch-does-not-apply',
-        `${name} line ${file.patchLine}: the patch changes ${path}, which the kernel's source does not have`,
-        'check that the patch is for this kernel version',
-        at,
-      );
-    const before = state.text;
     const result = applyHunks(before ?? '', file.hunks);
-    if (result.failed.length > 0 && result.failed.every((hunk) => hunk.isApplied))
+    if ((isNew || source !== state) && state.text !== undefined && (state.text !== '' || !isNew)) {
+      if (state.text === result.text) return this.#alreadyApplied(name, path);
+      const what = `${where}the patch adds ${path}, which the kernel's source has already`;
+      return this.#error('patch-does-not-apply', what, otherVersion, at);
+    }
+    if (result.failed.length > 0) return this.#failed(name, path, result);
+    this.#moved(name, file, path, result);
+    if (file.kind === 'rename') source.text = undefined;
+    if (file.kind !== 'delete') state.text = result.text;
+    else if (result.text === '') state.text = undefined;
+    else
       return this.#error(
-        'patch-already-applied',
-        `${name}: ${path} has this change already`,
-        'nothing needs to be livepatched here, or the kernel is newer than the fix',
+        'patch-does-not-apply',
+        `${where}the patch removes ${path}, which has more lines than the patch knows`,
+        otherVersion,
         at,
       );
-    for (const { hunk, at: line, expectedLine: expected, foundLine: found } of result.failed)
+    return { path, before, after: state.text, hunks: result.hunks };
+  }
+
+  #alreadyApplied(name: string, path: string): undefined {
+    return this.#error(
+      'patch-already-applied',
+      `${name}: ${path} has this change already`,
+      'nothing needs to be livepatched here, or the kernel is newer than the fix',
+      { file: path },
+    );
+  }
+
+  #failed(name: string, path: string, { failed, hunks }: Applied): undefined {
+    if (hunks.length === 0 && failed.every((hunk) => hunk.isApplied)) return this.#alreadyApplied(name, path);
+    for (const { hunk, at: line, expectedLine: expected, foundLine: found, isApplied } of failed)
       this.#error(
         'patch-does-not-apply',
-        `${name} line ${hunk.patchLine}: the hunk does not apply to ${path}: line ${line} should be ${JSON.stringify(expected)}, ${found === undefined ? 'the file ends before it' : `it is ${JSON.stringify(found)}`}`,
+        isApplied
+          ? `${name} line ${hunk.patchLine}: ${path} has the change of this hunk already`
+          : `${name} line ${hunk.patchLine}: the hunk does not apply to ${path}: line ${line} should be ${JSON.stringify(expected)}, ${found === undefined ? 'the file ends before it' : `it is ${JSON.stringify(found)}`}`,
         'rebase the patch onto the source of this kernel',
-        { ...at, line },
+        { file: path, line },
       );
-    result.hunks.forEach((hunk, index) => {
-      if (hunk.fuzz === 0 && hunk.offset === 0) return;
+    return undefined;
+  }
+
+  /** Says where hunks were put, unless that is where they say. */
+  #moved(name: string, file: FilePatch, path: string, { hunks }: Applied): void {
+    for (const [index, hunk] of hunks.entries()) {
+      const { line, offset, fuzz, patchLine } = hunk;
+      const at = { file: path, line };
+      const isBlind =
+        file.hunks[index]?.lines.every(({ kind }) => kind === '+') && file.oldName !== undefined;
+      if (isBlind && file.hunks[index]?.oldStart !== 0)
+        this.findings.push({
+          id: 'patch-without-context',
+          severity: 'warning',
+          what: `${name} line ${patchLine}: the hunk only adds lines and has no context that says where in ${path} they belong`,
+          next: `look at line ${line} of the file, or make the patch with context (diff -U3)`,
+          at,
+        });
+      if (fuzz === 0 && offset === 0) continue;
+      const moved = offset
+        ? `, ${Math.abs(offset)} line${Math.abs(offset) > 1 ? 's' : ''} ${offset > 0 ? 'below' : 'above'} where it says`
+        : '';
       this.findings.push({
-        id: hunk.fuzz ? 'patch-fuzz' : 'patch-offset',
-        severity: hunk.fuzz ? 'warning' : 'note',
-        what: `hunk ${index + 1} of ${path} applies at line ${hunk.line}${hunk.offset ? `, ${Math.abs(hunk.offset)} lines ${hunk.offset > 0 ? 'below' : 'above'} where it says` : ''}${hunk.fuzz ? `, with ${hunk.fuzz} lines of context left out` : ''}`,
-        ...(hunk.fuzz
+        id: fuzz ? 'patch-fuzz' : 'patch-offset',
+        severity: fuzz ? 'warning' : 'note',
+        what: `hunk ${index + 1} of ${path} applies at line ${line}${moved}${fuzz ? `, with ${fuzz} line${fuzz > 1 ? 's' : ''} of context left out at each end` : ''}`,
+        ...(fuzz
           ? {
               why: 'the lines around the change are not those that the author of the patch saw',
               next: 'look whether the change is at the right place, and rebase the patch',
             }
           : {}),
-        at: { ...at, line: hunk.line },
+        at,
       });
-    });
-    if (result.failed.length > 0) return undefined;
-    state.text = result.text;
-    return { path, before, after: result.text, hunks: result.hunks };
+    }
   }
 
-  async #state(path: string): Promise<State> {
+  /** A livepatch cannot follow the rules of a build; that matters when they decide what is compiled. */
+  #judgeRules(file: FilePatch, path: string): void {
+    const { objects, options } = path.includes('Kconfig')
+      ? { objects: [], options: [] }
+      : ruleChanges(file.hunks.flatMap((hunk) => hunk.lines));
+    const { isOn } = this.#options;
+    const isOff = options.length > 0 && isOn !== undefined && options.every((option) => !isOn(option));
+    const isError = objects.length > 0 && !isOff;
+    this.findings.push({
+      id: 'patch-build-rules',
+      severity: isError ? 'error' : 'warning',
+      what: isError
+        ? `${path} changes what is built: ${objects.join(', ')}`
+        : `${path} changes${isOff ? ` for ${options.join(' and ')}, which ${options.length > 1 ? 'are' : 'is'} off in this kernel` : ''}; a livepatch does not follow it`,
+      why: 'what the running kernel is built from, and with which options, was decided when it was built',
+      next: isError
+        ? 'move the new code into a file that is built already, or take this part out of the patch'
+        : 'make sure that the fix does not need this part',
+      at: { file: path },
+    });
+  }
+
+  async #state(path: string): Promise<State | { readonly reason: string }> {
     const known = this.#states.get(path);
     if (known) return known;
-    const text = await readFile(join(this.#root, path), 'utf8').catch(() => undefined);
+    const text = await readTreeFile(this.#root, path);
+    if (typeof text === 'object') return text;
     const state: State = { original: text, text };
     this.#states.set(path, state);
     return state;
   }
-
-  /** The file's path in the tree, its prefix taken off; a finding when it leads elsewhere. */
-  async #pathInTree(name: string, file: FilePatch): Promise<string | undefined> {
-    const raw = file.newName ?? file.oldName;
-    if (raw === undefined)
-      return this.#error(
-        'patch-malformed',
-        `${name} line ${file.patchLine}: the change names no file`,
-        'write the patch anew',
-        {
-          file: name,
-        },
-      );
-    for (const path of [file.oldName, file.newName])
-      if (path !== undefined && leavesTree(path))
-        return this.#error(
-          'patch-leaves-tree',
-          `${name} line ${file.patchLine}: ${JSON.stringify(path)} leads out of the kernel tree`,
-          'a patch names files relative to the top of the kernel source',
-          { file: name },
-        );
-    const path = this.#stripped(file, raw);
-    if (path === undefined)
-      return this.#error(
-        'patch-does-not-apply',
-        `${name} line ${file.patchLine}: the kernel's source has no ${raw.replace(/^[ab]\//, '')}`,
-        'check that the patch is for this kernel, and made at the top of its source',
-        { file: raw },
-      );
-    const full = join(this.#root, existsSync(join(this.#root, path)) ? path : dirname(path));
-    const real = await realpath(full).catch(() => full);
-    const root = await realpath(this.#root);
-    if (real !== root && !real.startsWith(root + sep))
-      return this.#error(
-        'patch-leaves-tree',
-        `${name} line ${file.patchLine}: ${path} is a link out of the kernel tree`,
-        'name the file itself',
-        { file: name },
-      );
-    return path;
-  }
-
-  /** As patch -p: the fewest leading folders off that give a file of the tree; git's own prefix is tried first. */
-  #stripped(file: FilePatch, raw: string): string | undefined {
-    const depth = raw.split('/').length;
-    const order = Array.from({ length: depth }, (_, strip) => strip);
-    if (/^[ab]\//.test(raw)) order.sort((a, b) => Number(b === 1) - Number(a === 1) || a - b);
-    const exists = (path: string) => this.#states.has(path) || existsSync(join(this.#root, path));
-    for (const strip of order) {
-      const path = stripPath(raw, strip);
-      if (
-        file.oldName === undefined
-          ? existsSync(join(this.#root, dirname(path))) && path.includes('/')
-          : exists(path)
-      )
-        return path;
-    }
-    // A renamed file does not exist under its new name; git's prefix is known.
-    return file.kind === 'rename' || file.kind === 'copy'
-      ? file.isBare
-        ? raw
-        : stripPath(raw, 1)
-      : undefined;
-  }
-}
-
-function stripPath(path: string, count: number): string {
-  return path.split('/').slice(count).join('/');
-}
-
-function leavesTree(path: string): boolean {
-  return path.startsWith('/') || path.includes('\0') || path.split('/').includes('..');
 }

@@ -123,7 +123,7 @@ describe('by the measure of others', () => {
   });
 
   test('patch(1) puts hunks in the same places of a text that has changed', () => {
-    const lines = fc.array(fc.constantFrom('if', 'else', 'return', 'x', 'y', 'z', 'w'), {
+    const lines = fc.array(fc.constantFrom<string[]>('if', 'else', 'return', 'x', 'y', 'z', 'w'), {
       minLength: 12,
       maxLength: 24,
     });
