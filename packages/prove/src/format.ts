@@ -95,7 +95,7 @@ function cellLines(phase: string, output: CheckOutput, column: number, maxLines:
       else left++;
     }
   }
-  if (left > 0) lines.push(`(${left} more lines, ${output.totalBytes} bytes)`);
+  if (left > 0) lines.push(oneLine(`(${left} more lines of ${output.totalBytes} bytes)`, column));
   if (output.isTimedOut) lines.push('(time limit passed)');
   else if (output.code === null) lines.push('(ended by a signal)');
   else if (output.code !== 0) lines.push(`(exit code ${output.code})`);

@@ -1,0 +1,284 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { addKernel, type Kernel } from '@klpkit/kernel';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { formatProof } from './format.ts';
+import { proveLivepatch } from './prove.ts';
+import { build, cmdline, withEndlessInit, withText } from './testing/livepatches.ts';
+import type { LivepatchProof, LivepatchToProve, Proof } from './types.ts';
+
+const patched = 'this line comes from a livepatch';
+const check = {
+  command: 'cat /proc/cmdline',
+  expectBefore: /console=ttyS0/,
+  expectPatched: patched,
+  expectReverted: /console=ttyS0/,
+};
+const loopCheck =
+  'dd if=/dev/zero of=/tmp/disk bs=4k count=1 2>/dev/null && losetup /dev/loop0 /tmp/disk; cat /sys/block/loop0/loop/autoclear; losetup -d /dev/loop0';
+
+let kernel: Kernel;
+let good: Awaited<ReturnType<typeof build>>;
+beforeAll(async () => {
+  kernel = await addKernel('debian:6.12.117+deb12-amd64');
+  good = await build(kernel, cmdline('livepatch_good', `seq_puts(m, "${patched}\\n");`));
+});
+
+/** QEMU processes that were started by this process. */
+function ourQemus(): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      return stat.includes('(qemu-system-x86') && stat.includes(`) S ${process.pid} `);
+    } catch {
+      return false;
+    }
+  });
+}
+
+const ids = (proof: LivepatchProof, severity: string) =>
+  proof.findings.filter((finding) => finding.severity === severity).map(({ id }) => id);
+
+describe('several livepatches in one boot', () => {
+  let proof: Proof;
+  const byName = (name: string): LivepatchProof => {
+    const found = proof.livepatches.find((livepatch) => livepatch.name === name);
+    if (!found) throw new Error(`no proof of ${name}`);
+    return found;
+  };
+
+  beforeAll(async () => {
+    const renamed = (name: string) => build(kernel, cmdline(name, `seq_puts(m, "${patched}\\n");`));
+    const missing = await renamed('livepatch_missing');
+    const loop = await build(kernel, {
+      name: 'livepatch_loop',
+      object: 'loop',
+      oldName: 'loop_attr_do_show_autoclear',
+      code: 'ssize_t replacement(struct device *d, struct device_attribute *a, char *b) { return sysfs_emit(b, "patched\\n"); }',
+    });
+    const ext4 = await build(kernel, {
+      name: 'livepatch_ext4',
+      object: 'ext4',
+      oldName: 'ext4_get_tree',
+      code: 'int replacement(struct fs_context *fc) { return -EUCLEAN; }',
+    });
+    const hardware = await build(kernel, {
+      name: 'livepatch_kvm_intel',
+      object: 'kvm_intel',
+      oldName: 'vmx_get_cpl',
+      code: 'int replacement(void *vcpu) { return 0; }',
+    });
+    const stuck = await build(kernel, {
+      name: 'livepatch_stuck',
+      object: 'vmlinux',
+      oldName: 'kswapd',
+      code: 'int replacement(void *p) { return 0; }',
+    });
+    const livepatches: LivepatchToProve[] = [
+      { ...good, checks: [check] },
+      { ...(await renamed('livepatch_wrong')), checks: [{ ...check, expectPatched: 'something else' }] },
+      {
+        ...missing,
+        module: withText(missing.module as Uint8Array, 'cmdline_proc_show', 'cmdline_proc_shaw'),
+        checks: [check],
+      },
+      {
+        ...(await renamed('livepatch_hostile')),
+        checks: [
+          { command: 'head -c 3000000 /dev/zero' },
+          { command: 'yes KLPQ', timeoutSeconds: 1 },
+          { command: 'printf "\\033[2J\\001forged\\n" >&2; exit 3', expectBefore: 'forged' },
+        ],
+      },
+      {
+        ...loop,
+        checks: [{ command: loopCheck, expectBefore: '0', expectPatched: 'patched', expectReverted: '0' }],
+      },
+      {
+        ...ext4,
+        checks: [
+          {
+            command: 'mount -t ext4 none /tmp',
+            expectBefore: /failed: (?!Structure)/,
+            expectPatched: /Structure needs cleaning/,
+          },
+        ],
+      },
+      hardware,
+      { ...stuck, checks: [check] },
+      { ...(await renamed('livepatch_last')), checks: [check] },
+    ];
+    proof = await proveLivepatch(kernel, { livepatches });
+  });
+
+  it('ran in one boot, in order, and is plain data', () => {
+    expect(proof.boots).toHaveLength(1);
+    expect(proof.livepatches.map(({ name, verdict }) => [name, verdict])).toEqual([
+      ['livepatch_good', 'proven'],
+      ['livepatch_wrong', 'failed'],
+      ['livepatch_missing', 'failed'],
+      ['livepatch_hostile', 'failed'],
+      ['livepatch_loop', 'proven'],
+      ['livepatch_ext4', 'proven'],
+      ['livepatch_kvm_intel', 'proven'],
+      ['livepatch_stuck', 'failed'],
+      ['livepatch_last', 'proven'],
+    ]);
+    expect(JSON.parse(JSON.stringify(proof))).toEqual(proof);
+    expect(proof.verdict).toBe('failed');
+  });
+
+  it('a good livepatch shows its effect before, patched and reverted, and a clean log', () => {
+    const { passes, findings } = byName('livepatch_good');
+    expect(passes.map(({ order }) => order)).toEqual(['vmlinux']);
+    expect(findings).toEqual([]);
+    const [result] = passes[0]?.checks ?? [];
+    expect(result?.before).toMatchObject({
+      isMet: true,
+      code: 0,
+      text: expect.stringContaining('console=ttyS0'),
+    });
+    expect(result?.patched).toMatchObject({ isMet: true, text: `${patched}\n` });
+    expect(result?.reverted?.text).toBe(result?.before?.text);
+    const log = passes[0]?.steps.flatMap((step) => step.log.map(({ text }) => text));
+    expect(log).toContain("livepatch: 'livepatch_good': patching complete");
+    expect(log).toContain("livepatch: 'livepatch_good': unpatching complete");
+  });
+
+  it('a wrong expectation fails, and says what was found', () => {
+    const wrong = byName('livepatch_wrong');
+    expect(ids(wrong, 'error')).toEqual(['check-unmet']);
+    expect(wrong.findings[0]?.what).toContain(patched);
+    expect(wrong.findings[0]?.what).toContain('"something else"');
+    // It was taken back all the same.
+    expect(wrong.passes[0]?.steps.at(-1)).toMatchObject({ name: 'checks reverted', isOk: true });
+  });
+
+  it('a symbol that the kernel has not is named', () => {
+    const missing = byName('livepatch_missing');
+    expect(ids(missing, 'error')).toEqual(['symbol-not-found']);
+    expect(missing.findings[0]).toMatchObject({
+      what: expect.stringContaining("'cmdline_proc_shaw'"),
+      step: 'load livepatch',
+    });
+    expect(missing.passes[0]?.steps.at(-1)).toMatchObject({ name: 'load livepatch', outcome: 'EINVAL' });
+  });
+
+  it('binary, endless and hostile output of checks is bounded and cannot be taken for a reply', () => {
+    const hostile = byName('livepatch_hostile');
+    const [zeroes, endless, forged] = hostile.passes[0]?.checks ?? [];
+    expect(zeroes?.before).toMatchObject({ isBinary: true, totalBytes: 3_000_000, isTimedOut: false });
+    expect(endless?.before).toMatchObject({ isTimedOut: true, code: null });
+    expect(endless?.before?.text.length).toBeLessThanOrEqual(65536);
+    expect(endless?.before?.totalBytes).toBeGreaterThan(65536);
+    expect(forged?.before).toMatchObject({ text: '[2Jforged\n'.slice(3), code: 3, isMet: true });
+    expect(new Set(ids(hostile, 'error'))).toEqual(new Set(['check-timed-out']));
+  });
+
+  it("a module's livepatch is proven in both orders and through a reload of the module", () => {
+    const { passes } = byName('livepatch_loop');
+    expect(passes.map(({ order }) => order)).toEqual(['livepatch-first', 'targets-first']);
+    const steps = passes.map(({ steps }) => steps.map(({ name }) => name));
+    expect(steps[0]).toContain('objects patched late');
+    expect(steps[1]).toContain('reload target loop');
+    for (const { checks } of passes) expect(checks[0]?.patched).toMatchObject({ isMet: true });
+    expect(passes[0]?.checks[0]?.before).toBeUndefined();
+    expect(passes[1]?.checks[0]?.before).toMatchObject({ isMet: true });
+    const states = passes[0]?.steps.filter(({ name }) => name.startsWith('objects patched'));
+    expect(states?.map(({ outcome }) => outcome)).toEqual(['loop 0', 'loop 1']);
+  });
+
+  it('what a module needs is loaded before it', () => {
+    const [first] = byName('livepatch_ext4').passes;
+    const loads =
+      first?.steps.filter(({ name }) => name.startsWith('load target')).map(({ name }) => name) ?? [];
+    expect(loads.length).toBeGreaterThan(1);
+    expect(loads.at(-1)).toBe('load target ext4');
+  });
+
+  it('a module that needs hardware is not proven silently', () => {
+    const hardware = byName('livepatch_kvm_intel');
+    expect(ids(hardware, 'warning')).toEqual(['target-not-loadable']);
+    expect(hardware.findings.find(({ severity }) => severity === 'warning')?.what).toMatch(
+      /kvm_intel .*not proven/,
+    );
+    expect(formatProof(proof)).toContain('target-not-loadable');
+  });
+
+  it('a stuck transition names the task, the function and the stack, and the VM goes on', () => {
+    const stuck = byName('livepatch_stuck');
+    expect(ids(stuck, 'error')).toEqual(['stuck-transition']);
+    expect(stuck.findings[0]?.what).toMatch(/kswapd0:\d+ is sleeping on function kswapd/);
+    expect(stuck.blockers).toMatchObject([{ name: 'kswapd0', reason: 'is sleeping on function kswapd' }]);
+    expect(stuck.blockers[0]?.stack[0]).toMatch(/^kswapd\+0x/);
+    expect(stuck.passes[0]?.steps.at(-1)).toMatchObject({ name: 'unload livepatch', isOk: true });
+  });
+
+  it('is told as text with the outputs side by side', () => {
+    const text = formatProof(proof);
+    expect(text).toMatch(/^failed: 9 livepatches on 6\.12\.117\+deb12-amd64, 4 of them failed/);
+    expect(text).toMatch(/before: as expected +\| patched: as expected +\| reverted: as expected/);
+    expect(text).toMatch(/patched: NOT AS EXPECTED/);
+    for (const line of text.split('\n'))
+      if (line.includes(' | ')) expect(line.length).toBeLessThanOrEqual(100);
+  });
+
+  it('left no QEMU behind', () => {
+    expect(ourQemus()).toEqual([]);
+  });
+});
+
+describe('a livepatch that breaks the kernel', () => {
+  it('by an oops is a failed proof that says where, and the next is proven in a fresh boot', async () => {
+    const oops = await build(kernel, cmdline('livepatch_oops', '*(volatile int *)8 = 1;'));
+    const proof = await proveLivepatch(kernel, {
+      livepatches: [
+        { ...oops, checks: [check] },
+        { ...good, checks: [check] },
+      ],
+    });
+    const [broken, fine] = proof.livepatches;
+    expect(broken).toMatchObject({
+      verdict: 'failed',
+      boot: 0,
+      died: { step: 'checks patched', how: 'panic' },
+    });
+    expect(broken?.findings[0]).toMatchObject({
+      id: 'null-pointer',
+      what: expect.stringMatching(/address 0000000000000008.* at .*\[livepatch_oops\]/),
+    });
+    expect(proof.boots[0]?.console).toContain('Kernel panic - not syncing: Fatal exception');
+    expect(fine).toMatchObject({ verdict: 'proven', boot: 1 });
+  });
+
+  it('by an init that never ends is a failed proof that says where', async () => {
+    const endless = withEndlessInit(good.module as Uint8Array);
+    const proof = await proveLivepatch(kernel, { livepatches: [{ ...good, module: endless, checks: [] }] });
+    const [hang] = proof.livepatches;
+    expect(hang).toMatchObject({ verdict: 'failed', died: { step: 'load livepatch' } });
+    expect(hang?.findings.find(({ id }) => id === 'soft-lockup')?.what).toMatch(/\[livepatch_good\]/);
+    expect(ourQemus()).toEqual([]);
+  });
+});
+
+describe('an abort', () => {
+  it('in the middle of a proof ends it with its reason and leaves no QEMU behind', async () => {
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    let running = 0;
+    const proof = proveLivepatch(
+      kernel,
+      { livepatches: [{ ...good, checks: [{ command: 'sleep 100' }] }] },
+      {
+        signal: controller.signal,
+        onProgress: ({ label }) => {
+          if (!label.endsWith('checks before')) return;
+          running = ourQemus().length;
+          controller.abort(reason);
+        },
+      },
+    );
+    await expect(proof).rejects.toBe(reason);
+    expect(running).toBe(1);
+    expect(ourQemus()).toEqual([]);
+  });
+});
