@@ -35,6 +35,8 @@ describe('modpostFindings', () => {
       'WARNING: modpost: suppressed 12 unresolved symbol warnings because there were too many)\n';
     expect(modpostFindings(quiet, isPlaceholder)).toEqual([]);
     expect(modpostFindings(quiet, () => false)).toHaveLength(1);
+    const spaced = 'ERROR: modpost: module fix uses symbol s from namespace N, but does not import it.\n';
+    expect(modpostFindings(spaced, (symbol) => symbol === 's')).toEqual([]);
   });
 
   it('tells errors from warnings', () => {

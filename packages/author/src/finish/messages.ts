@@ -27,14 +27,18 @@ export function objtoolFindings(stderr: string): Finding[] {
 /**
  * What modpost said, as findings. That a placeholder is undefined is what placeholders are for, so that is left out; the
  * undefined symbols are counted by klpkit itself, since modpost stops telling after ten.
+ *
+ * @param isKnown true for placeholders, and for symbols of which something has been said already
  */
-export function modpostFindings(stderr: string, isPlaceholder: (symbol: string) => boolean): Finding[] {
+export function modpostFindings(stderr: string, isKnown: (symbol: string) => boolean): Finding[] {
   const findings: Finding[] = [];
   for (const line of stderr.split('\n')) {
     const text = line.trim();
     if (text === '') continue;
     const undefinedSymbol = /^(?:WARNING|ERROR): modpost: "(.*)" \[.*\] undefined!$/.exec(text)?.[1];
-    if (undefinedSymbol !== undefined && isPlaceholder(undefinedSymbol)) continue;
+    const spacedSymbol = / uses symbol (\S+) from namespace /.exec(text)?.[1];
+    const symbol = undefinedSymbol ?? spacedSymbol;
+    if (symbol !== undefined && isKnown(symbol)) continue;
     if (/modpost: suppressed \d+ unresolved symbol warnings/.test(text)) continue;
     const match = /^(WARNING|ERROR|FATAL): (?:modpost: )?(.*)$/.exec(text);
     findings.push({
