@@ -1,5 +1,6 @@
 /** From a fix to a livepatch. */
 export * from './build/index.ts';
+export { type Compilation, type CompiledUnit, compileUnit } from './compile/index.ts';
 export { buildFromC, type FinishedModule, finishModule, type SourceRequest } from './finish/index.ts';
 export type { PatchText } from './fix/index.ts';
 export {

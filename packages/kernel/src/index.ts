@@ -11,7 +11,7 @@ export {
   type Lack,
 } from './describe.ts';
 export { type DoctorReport, doctor, type ToolFact } from './doctor.ts';
-export { type KernelImage, loadImage } from './image.ts';
+export { type KernelImage, loadImage, prepareImage } from './image.ts';
 export {
   type KernelModule,
   listModules,

@@ -1,155 +1,132 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, normalize } from 'node:path';
-import { type Finding, MissingTool, Refusal } from '@klpkit/findings';
-import {
-  aptInstall,
-  CommandNotFound,
-  cacheRoot,
-  contentKey,
-  debianPackageOf,
-  mapParallel,
-  removeAtInterrupt,
-  run,
-  sha256File,
-  writeFileAtomic,
-} from '@klpkit/host';
-import { compileEnvironment, type Kernel, type OnProgress, type Unit } from '@klpkit/kernel';
-import type { Overlay } from '../overlay/index.ts';
+import { isAbsolute, join, normalize } from 'node:path';
+import { mapParallel, removeAtInterrupt, run } from '@klpkit/host';
+import { compileEnvironment, type Kernel, type OnProgress } from '@klpkit/kernel';
+import { type Missed, makeOverlay, makeReal, missedIn, type Overlay } from '../overlay/index.ts';
+import { argumentsFor } from './argv.ts';
+import { cacheStem, fromCache, store } from './cache.ts';
+import { compilerFinding, missedFinding } from './messages.ts';
+import type { Compilation, CompiledUnit, FailedUnit } from './types.ts';
 
-/** Which version of a unit is compiled: `exact` is before with the kernel's own flags alone. */
-export type Side = 'before' | 'after' | 'exact';
-
-/** One compilation. */
-export interface Compilation {
-  readonly unit: Unit;
-  readonly side: Side;
-  /** The view of the source that the after side is compiled from. */
-  readonly overlay?: Overlay | undefined;
-  /** Keep debug information, which changes no byte of any function. */
-  readonly debug?: boolean;
-}
-
-/** An object file, with what it was made of. */
-export interface CompiledUnit {
-  readonly unit: Unit;
-  readonly side: Side;
-  readonly bytes: Uint8Array;
-  /** Files of the kernel tree that went in, relative to it, sorted. */
-  readonly dependencies: readonly string[];
-  /** Wall time of the compiler in milliseconds; 0 when it came from the cache. */
-  readonly ms: number;
-  readonly cached: boolean;
-}
-
-/** A unit that does not compile. */
-export interface FailedUnit {
-  readonly unit: Unit;
-  readonly side: Side;
-  readonly finding: Finding;
+/** Options of {@link compileAll}. */
+export interface CompileOptions {
+  /** Compilers at once. */
+  readonly jobs: number;
+  readonly onProgress?: OnProgress | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Makes sure that the compiler on this machine is the very one that built the kernel.
+ * Compiles units, at most `jobs` at a time; the order of the result is that of the request.
  *
- * @throws {MissingTool} when it is not installed
- * @throws {Refusal} when it is another version (KLP141)
+ * An after side whose before side (in the same request) reads no file that the fix touches is not compiled: it is the same.
  */
-export async function assertCompiler(kernel: Kernel): Promise<void> {
-  const name = debianPackageOf(kernel.compiler) ?? kernel.compiler;
-  let found: string;
-  try {
-    const { stdout } = await run([kernel.compiler, '--version']);
-    found = stdout.split('\n', 1)[0];
-  } catch (error) {
-    if (error instanceof CommandNotFound)
-      throw new MissingTool(
-        `${kernel.compiler}, the compiler of ${kernel.id}, is not installed`,
-        aptInstall([name]),
-      );
-    throw error;
-  }
-  if (found === kernel.compilerVersion) return;
-  const version = /\(Debian ([^)]+)\)/.exec(kernel.compilerVersion)?.[1];
-  throw new Refusal([
-    {
-      id: 'KLP141',
-      severity: 'error',
-      what: `the compiler here is ${found}, ${kernel.id} was built by ${kernel.compilerVersion}`,
-      why: 'another compiler makes other code of the same source, and a difference between the two would not be that of the fix',
-      next: `apt-get install ${name}${version ? `=${version}` : ''}`,
-    },
-  ]);
-}
-
-/** Compiles units, at most `jobs` at a time; the order of the result is that of the request. */
 export async function compileAll(
   kernel: Kernel,
   compilations: readonly Compilation[],
-  options: {
-    readonly jobs: number;
-    readonly onProgress?: OnProgress | undefined;
-    readonly signal?: AbortSignal | undefined;
-  },
+  { jobs, onProgress, signal }: CompileOptions,
 ): Promise<{ compiled: CompiledUnit[]; failed: FailedUnit[] }> {
-  let done = 0;
-  const results = await mapParallel(
-    compilations,
-    options.jobs,
-    async (compilation) => {
-      const result = await compileUnit(kernel, compilation, options.signal);
-      done++;
-      options.onProgress?.({ label: 'compile', done, total: compilations.length, unit: 'units' });
-      return result;
-    },
-    options.signal,
+  const results = new Map<Compilation, CompiledUnit | FailedUnit>();
+  const missed: [Compilation, Missed][] = [];
+  const step = (list: readonly Compilation[]) =>
+    mapParallel(
+      list,
+      jobs,
+      async (compilation, _, inner) => {
+        const result = await compileOnce(kernel, compilation, inner);
+        if ('missed' in result) missed.push([compilation, result.missed]);
+        else results.set(compilation, result);
+        onProgress?.({ label: 'compile', done: results.size, total: compilations.length, unit: 'units' });
+      },
+      signal,
+    );
+  const befores = new Map(
+    compilations.filter((one) => one.side === 'before').map((one) => [keyOf(one), one] as const),
   );
+  // Of a unit that only includes a changed header, the before side tells whether the after side differs at all.
+  const isAsked = (one: Compilation) =>
+    one.side === 'after' && one.overlay?.files.has(one.unit.source) === false && befores.has(keyOf(one));
+  await step(compilations.filter((one) => !isAsked(one)));
+  const differing: Compilation[] = [];
+  for (const one of compilations.filter(isAsked)) {
+    const before = results.get(befores.get(keyOf(one)) as Compilation);
+    if (before && 'bytes' in before && one.overlay && !mayDiffer(one.overlay, before.dependencies))
+      results.set(one, { ...before, side: 'after', ms: 0, isBefore: true });
+    else differing.push(one);
+  }
+  await step(differing);
+  // Only now, with no compiler at work on the view, can it be changed.
+  for (const [compilation] of missed)
+    results.set(compilation, await compileUnit(kernel, compilation, signal));
+  const ordered = compilations.map((compilation) => results.get(compilation) as CompiledUnit | FailedUnit);
   return {
-    compiled: results.filter((result) => 'bytes' in result),
-    failed: results.filter((result) => 'finding' in result),
+    compiled: ordered.filter((result) => 'bytes' in result),
+    failed: ordered.filter((result) => 'finding' in result),
   };
 }
 
-/** Compiles one unit, or takes the object from the cache, where it is kept by everything that decides its content. */
+const keyOf = ({ unit, debug = false }: Compilation) => `${unit.object}\0${unit.owner}\0${debug}`;
+
+/** Whether something compiled from a view differs from the same compiled from the tree, by the files that the latter read. */
+function mayDiffer({ files, sourceDir }: Overlay, dependencies: readonly string[]): boolean {
+  const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
+  // A new file may be found before the one of the same name that was meant so far.
+  const names = new Set([...files.keys()].filter((path) => !existsSync(join(sourceDir, path))).map(nameOf));
+  return dependencies.some((path) => files.has(path) || names.has(nameOf(path)));
+}
+
+/** Compiles one unit, or takes the object from the cache. Nothing else may use the view meanwhile. */
 export async function compileUnit(
   kernel: Kernel,
-  { unit, side, overlay, debug = false }: Compilation,
+  compilation: Compilation,
   signal?: AbortSignal,
 ): Promise<CompiledUnit | FailedUnit> {
-  const root = side === 'after' && overlay ? overlay.folder : kernel.sourceDir;
-  const inTree = existsSync(join(root, unit.source));
-  const source = inTree ? join(root, unit.source) : join(kernel.buildDir, unit.source);
-  const argv = argumentsFor(kernel, unit, side, root, debug);
-  const key = contentKey(
-    kernel.id,
-    kernel.sourceVersion ?? '',
-    kernel.compilerVersion,
-    unit.source,
-    unit.object,
-    side === 'after' ? (overlay?.key ?? '') : '',
-    ...argv.map((word) => word.replaceAll(root, '').replaceAll(kernel.sourceDir, '')),
-  );
-  const stem = join(cacheRoot(), 'objects', key.slice(0, 2), key);
+  // Every turn makes at least one more folder real, and few are in the way.
+  for (let turn = 0; ; turn++) {
+    const result = await compileOnce(kernel, compilation, signal);
+    if (!('missed' in result)) return result;
+    const { folders, lost } = result.missed;
+    const { unit, side, overlay } = compilation;
+    if (!overlay || lost.length > 0 || turn === 8)
+      return { unit, side, finding: missedFinding(unit, lost.length > 0 ? lost : folders) };
+    makeReal(overlay, folders);
+  }
+}
+
+async function compileOnce(
+  kernel: Kernel,
+  compilation: Compilation,
+  signal?: AbortSignal,
+): Promise<CompiledUnit | FailedUnit | { readonly missed: Missed }> {
+  const { unit, side } = compilation;
+  const overlay = side === 'after' ? compilation.overlay : undefined;
+  const root = overlay?.folder ?? kernel.sourceDir;
+  const argv = argumentsFor(unit, compilation, kernel.sourceDir, root);
+  const neutral = argumentsFor(unit, compilation, kernel.sourceDir, '/');
+  const stem = cacheStem(kernel, unit.source, unit.object, overlay?.key ?? '', ...neutral);
   const known = await fromCache(kernel, stem, root);
   if (known) return { unit, side, ...known, ms: 0, cached: true };
 
   const folder = await mkdtemp(join(tmpdir(), 'klpkit-compile-'));
   const forget = removeAtInterrupt(folder);
   try {
-    const object = join(folder, 'unit.o');
-    const list = join(folder, 'unit.d');
-    const result = await run([...argv, '-MMD', '-MF', list, '-MT', 'unit', '-c', '-o', object, source], {
-      cwd: kernel.buildDir,
-      env: await compileEnvironment(kernel),
-      check: false,
-      signal,
-    });
-    if (result.code !== 0)
-      return { unit, side, finding: compilerFinding(kernel, unit, side, root, result.stderr) };
-    const bytes = new Uint8Array(await readFile(object));
-    const dependencies = readDependencies(await readFile(list, 'utf8'), root, kernel.sourceDir);
-    await store(kernel, stem, root, bytes, dependencies);
+    const result = await runCompiler(kernel, compilation, root, argv, folder, signal);
+    if (result.code !== 0) {
+      const stderr = overlay
+        ? ((await plainMessage(kernel, compilation, overlay, folder, signal)) ?? result.stderr)
+        : result.stderr;
+      const roots = [root, join(folder, 'plain'), kernel.sourceDir, kernel.buildDir];
+      return { unit, side, finding: compilerFinding(unit, side, roots, stderr) };
+    }
+    const read = readRule(await readFile(join(folder, 'unit.d'), 'utf8'));
+    const missed = overlay && missedIn(overlay, read, result.cwd);
+    if (missed) return { missed };
+    const bytes = new Uint8Array(await readFile(join(folder, 'unit.o')));
+    const paths = read.map((path) => normalize(isAbsolute(path) ? path : join(result.cwd, path)));
+    const dependencies = relativeTo(paths, [root, kernel.sourceDir]);
+    await store(kernel, stem, { bytes, dependencies }, paths, root);
     return { unit, side, bytes, dependencies, ms: result.ms, cached: false };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -157,100 +134,67 @@ export async function compileUnit(
   }
 }
 
-/** Kbuild's arguments, changed only where the code stays the same (or, but for `exact`, falls into a section per function). */
-function argumentsFor(kernel: Kernel, unit: Unit, side: Side, root: string, debug: boolean): string[] {
-  const argv = unit.argv
-    .map((word) => (word.startsWith('-I/') ? `-I${normalize(word.slice(2))}` : word))
-    .map((word) => word.replaceAll(kernel.sourceDir, root))
-    .filter((word) => debug || !/^-g(dwarf.*|z.*|split-dwarf)?$/.test(word))
-    .map((word) => (/^-gz/.test(word) ? '-gz=none' : word));
-  return [
-    ...argv,
-    // Paths in the debug information are those of the tree, wherever the view of it was: the object may come from the cache.
-    ...(debug ? ['-g', '-gz=none', `-fdebug-prefix-map=${root}/=`] : ['-g0']),
-    // Warnings about code that somebody else wrote concern nobody here.
-    '-w',
-    ...(side === 'exact' ? [] : ['-ffunction-sections', '-fdata-sections']),
-  ];
+async function runCompiler(
+  kernel: Kernel,
+  { unit }: Compilation,
+  root: string,
+  argv: readonly string[],
+  folder: string,
+  signal?: AbortSignal,
+): Promise<{
+  readonly code: number | null;
+  readonly stderr: string;
+  readonly ms: number;
+  readonly cwd: string;
+}> {
+  const source = [root, kernel.buildDir]
+    .map((base) => join(base, unit.source))
+    .find((path) => existsSync(path));
+  // A kernel that was built in its source tree is compiled with paths relative to that.
+  const cwd = kernel.buildDir === kernel.sourceDir ? root : kernel.buildDir;
+  const output = ['-MMD', '-MF', join(folder, 'unit.d'), '-MT', 'unit', '-c', '-o', join(folder, 'unit.o')];
+  const result = await run([...argv, ...output, source ?? join(root, unit.source)], {
+    cwd,
+    env: await compileEnvironment(kernel),
+    check: false,
+    signal,
+  });
+  return { ...result, cwd };
 }
 
-/** The files of a make rule, those of the tree relative to it, without the ones outside. */
-function readDependencies(rule: string, ...roots: readonly string[]): string[] {
-  const words = rule
-    .replace(/\\\n/g, ' ')
-    .replace(/^unit:/, '')
-    .split(/\s+/)
-    .filter((word) => word !== '');
-  const relative = words.flatMap((word) => {
-    const path = normalize(word);
+/** What the compiler says of the fixed text as it is, so that its line numbers are those that the author sees. */
+async function plainMessage(
+  kernel: Kernel,
+  compilation: Compilation,
+  overlay: Overlay,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const files = [...overlay.files].map(([path, text]) => ({
+    path,
+    text: text?.replace(/^#line \d+\n/gm, ''),
+  }));
+  const plain = makeOverlay(kernel.sourceDir, files, join(folder, 'plain'));
+  const argv = argumentsFor(compilation.unit, compilation, kernel.sourceDir, plain.folder);
+  const { code, stderr } = await runCompiler(kernel, compilation, plain.folder, argv, folder, signal);
+  return code === 0 ? undefined : stderr;
+}
+
+/** The files of a make rule as the compiler names them; it escapes spaces and doubles dollars. */
+function readRule(rule: string): string[] {
+  const words =
+    rule
+      .replace(/\\\n/g, ' ')
+      .replace(/^unit:/, '')
+      .match(/(?:\\.|[^\s\\])+/g) ?? [];
+  return words.map((word) => word.replace(/\\(.)/g, '$1').replaceAll('$$', '$'));
+}
+
+/** Paths below one of the folders, relative to it, sorted. */
+function relativeTo(paths: readonly string[], roots: readonly string[]): string[] {
+  const relative = paths.flatMap((path) => {
     const root = roots.find((candidate) => path.startsWith(`${candidate}/`));
     return root === undefined ? [] : [path.slice(root.length + 1)];
   });
   return [...new Set(relative)].sort();
-}
-
-/** A distribution's source never changes under its version; a build tree's may, so there the content of every file counts. */
-async function store(
-  kernel: Kernel,
-  stem: string,
-  root: string,
-  bytes: Uint8Array,
-  dependencies: readonly string[],
-): Promise<void> {
-  const hashes =
-    kernel.sourceVersion === undefined
-      ? await Promise.all(dependencies.map((path) => sha256File(join(root, path))))
-      : undefined;
-  await mkdir(join(stem, '..'), { recursive: true });
-  await writeFileAtomic(`${stem}.o`, bytes);
-  // Last, since it says that the object is whole.
-  await writeFileAtomic(`${stem}.json`, JSON.stringify({ size: bytes.length, dependencies, hashes }));
-}
-
-async function fromCache(
-  kernel: Kernel,
-  stem: string,
-  root: string,
-): Promise<{ bytes: Uint8Array; dependencies: string[] } | undefined> {
-  try {
-    const record = JSON.parse(await readFile(`${stem}.json`, 'utf8')) as {
-      size: number;
-      dependencies: string[];
-      hashes?: string[];
-    };
-    if (kernel.sourceVersion === undefined) {
-      const now = await Promise.all(record.dependencies.map((path) => sha256File(join(root, path))));
-      if (now.some((hash, index) => hash !== record.hashes?.[index])) return undefined;
-    }
-    const bytes = new Uint8Array(await readFile(`${stem}.o`));
-    return bytes.length === record.size ? { bytes, dependencies: record.dependencies } : undefined;
-  } catch {
-    // Whatever is wrong with a cached object, compiling anew mends it.
-    return undefined;
-  }
-}
-
-/** Most lines of the compiler's message that a finding carries. */
-const messageLines = 12;
-
-function compilerFinding(kernel: Kernel, unit: Unit, side: Side, root: string, stderr: string): Finding {
-  const message = stderr
-    .replaceAll(`${root}/`, '')
-    .replaceAll(`${kernel.sourceDir}/`, '')
-    .split('\n')
-    .filter((line) => line.trim() !== '');
-  const errors = message.filter((line) => /error:|fatal error:/.test(line));
-  const where = /^([^:\s]+):(\d+):/.exec(errors[0] ?? '');
-  const line = where && where[1] === unit.source ? { line: Number(where[2]) } : {};
-  return {
-    id: 'does-not-compile',
-    severity: 'error',
-    what: `${unit.source} does not compile ${side === 'after' ? 'with the fix' : 'before the fix'}: ${errors[0] ?? message[0] ?? 'the compiler gave no message'}`,
-    why: message.slice(0, messageLines).join('\n        '),
-    next:
-      side === 'after'
-        ? 'mend the fix; a patch for another version may need headers of that version'
-        : 'check that the kernel was added from its own packages: klpkit kernel show',
-    at: { unit: unit.source, ...line },
-  };
 }

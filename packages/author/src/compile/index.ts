@@ -1,9 +1,3 @@
-export {
-  assertCompiler,
-  type Compilation,
-  type CompiledUnit,
-  compileAll,
-  compileUnit,
-  type FailedUnit,
-  type Side,
-} from './compile.ts';
+export { type CompileOptions, compileAll, compileUnit } from './compile.ts';
+export { assertCompiler } from './compiler.ts';
+export type { Compilation, CompiledUnit, FailedUnit, Side } from './types.ts';

@@ -1,1 +1,2 @@
-export { makeOverlay, type Overlay, type OverlayFile } from './overlay.ts';
+export { type Missed, missedIn } from './evidence.ts';
+export { makeOverlay, makeReal, type Overlay, type OverlayFile } from './overlay.ts';

@@ -1,11 +1,16 @@
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { contentKey } from '@klpkit/host';
+import { encodeSource } from '../fix/text.ts';
 
 /** A view of the kernel's source in which some files are others. */
 export interface Overlay {
   /** Absolute path of the view. */
   readonly folder: string;
+  /** Absolute path of the tree that it shows. */
+  readonly sourceDir: string;
+  /** The files that differ, by their path relative to the tree; without text they are missing in the view. */
+  readonly files: ReadonlyMap<string, string | undefined>;
   /** A key of the changed files' paths and contents. */
   readonly key: string;
 }
@@ -22,6 +27,7 @@ export interface OverlayFile {
  *
  * The compiler looks for a quoted header beside the file that includes it, under the path by which that file was found. So below a
  * changed header all folders are real too: `"../internal.h"` would otherwise lead through a link, out of the view, to the old file.
+ * Other ways up and down again are found after the compilation, see {@link missedIn}.
  *
  * @param folder an empty or missing folder
  */
@@ -47,8 +53,28 @@ export function makeOverlay(sourceDir: string, files: readonly OverlayFile[], fo
   fill('.', false);
   for (const [path, text] of changed) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
-    if (text !== undefined) writeFileSync(join(folder, path), text);
+    if (text !== undefined) writeFileSync(join(folder, path), encodeSource(text));
   }
   const sorted = [...changed].sort(([a], [b]) => (a < b ? -1 : 1));
-  return { folder, key: contentKey(...sorted.flatMap(([path, text]) => [path, text ?? '\0'])) };
+  const key = contentKey(
+    ...sorted.flatMap(([path, text]) =>
+      text === undefined ? [path, '-', ''] : [path, '+', encodeSource(text)],
+    ),
+  );
+  return { folder, sourceDir, files: changed, key };
+}
+
+/** Turns folders of a view that are links into real ones full of links. Nothing may be compiled from the view meanwhile. */
+export function makeReal({ folder, sourceDir }: Overlay, folders: readonly string[]): void {
+  for (const path of folders) {
+    const parts = path.split('/');
+    for (let count = 1; count <= parts.length; count++) {
+      const part = parts.slice(0, count).join('/');
+      if (!lstatSync(join(folder, part), { throwIfNoEntry: false })?.isSymbolicLink()) continue;
+      unlinkSync(join(folder, part));
+      mkdirSync(join(folder, part));
+      for (const name of readdirSync(join(sourceDir, part)))
+        symlinkSync(join(sourceDir, part, name), join(folder, part, name));
+    }
+  }
 }

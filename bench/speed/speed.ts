@@ -1,0 +1,111 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { editFix } from './fix.ts';
+
+/**
+ * Measures klpkit's own steps, each in a process of its own: wall seconds, CPU seconds of klpkit alone (compilers and other children
+ * left out), and the peak of its resident memory. Every figure is the median of some runs; growth is given as a ratio within one run.
+ */
+const { values } = parseArgs({
+  options: {
+    kernel: { type: 'string', default: 'debian:6.12.117+deb12-amd64' },
+    runs: { type: 'string', default: '3' },
+    table: { type: 'string' },
+  },
+});
+
+interface Figure {
+  readonly wall: number;
+  readonly cpu: number;
+  readonly memoryMb: number;
+  readonly detail?: string;
+}
+
+const step = fileURLToPath(new URL('step.ts', import.meta.url));
+const command = fileURLToPath(new URL('../../packages/cli/src/bin.ts', import.meta.url));
+
+function once(name: string, args: readonly string[], env: Record<string, string> = {}): Figure {
+  const start = performance.now();
+  const done = spawnSync(process.execPath, [step, name, values.kernel, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    maxBuffer: 1 << 28,
+  });
+  const wall = (performance.now() - start) / 1000;
+  if (done.status !== 0)
+    throw new Error(`${name} ${args.join(' ')} ended with ${done.status}:\n${done.stderr}`);
+  return { wall, ...(JSON.parse(done.stdout.trim().split('\n').at(-1) ?? '{}') as Omit<Figure, 'wall'>) };
+}
+
+function help(): Figure {
+  const start = performance.now();
+  const done = spawnSync(process.execPath, [command, '--help'], { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`--help ended with ${done.status}:\n${done.stderr}`);
+  return { wall: (performance.now() - start) / 1000, cpu: 0, memoryMb: 0 };
+}
+
+function median(figures: readonly Figure[]): Figure {
+  return [...figures].sort((a, b) => a.wall - b.wall)[Math.floor(figures.length / 2)] as Figure;
+}
+
+function measure(name: string, args: readonly string[] = [], env: Record<string, string> = {}): Figure {
+  return median(Array.from({ length: Number(values.runs) }, () => once(name, args, env)));
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'klpkit-speed-'));
+const rows: [what: string, figure: Figure][] = [];
+const add = (what: string, figure: Figure) => {
+  rows.push([what, figure]);
+  process.stderr.write(`${what}: ${figure.wall.toFixed(2)} s\n`);
+};
+try {
+  // A compiler cache of its own for each run makes units cold; the kernel itself stays warm.
+  add('start of the command (--help)', median(Array.from({ length: Number(values.runs) }, help)));
+  add('image, first reading', measure('image-cold'));
+  add('image, cached', measure('image-warm'));
+  add('run-pre match of 60 units', once('match', ['60']));
+  const one = join(folder, 'one.patch');
+  await writeFile(one, await editFix(values.kernel, ['fs/namei.c']));
+  add('fix of fs/namei.c to .ko, unit cold', measure('build-cold', [one]));
+  add('fix of fs/namei.c to .ko, unit cached', measure('build', [one]));
+  const many = [
+    'fs/namei.c',
+    'fs/open.c',
+    'fs/readdir.c',
+    'fs/pipe.c',
+    'fs/stat.c',
+    'fs/file.c',
+    'fs/dcache.c',
+    'fs/inode.c',
+  ];
+  for (const count of [1, 2, 4, 8]) {
+    const path = join(folder, `${count}.patch`);
+    await writeFile(path, await editFix(values.kernel, many.slice(0, count)));
+    once('build', [path]);
+    add(`fix of ${count} units to .ko, units cached`, measure('build', [path]));
+  }
+  add('proof of a small livepatch', measure('prove', ['1', one]));
+  add('proof of ten livepatches in one boot', once('prove', ['10', one]));
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+const table = [
+  `# Speed on ${values.kernel}`,
+  '',
+  `Node ${process.version}, median of ${values.runs} runs in processes of their own. CPU is klpkit's own, without the programs that it starts.`,
+  '',
+  '| what | wall s | own CPU s | peak MB | |',
+  '|---|---|---|---|---|',
+  ...rows.map(
+    ([what, { wall, cpu, memoryMb, detail }]) =>
+      `| ${what} | ${wall.toFixed(2)} | ${cpu.toFixed(2)} | ${memoryMb} | ${detail ?? ''} |`,
+  ),
+  '',
+].join('\n');
+if (values.table) await writeFile(values.table, table);
+process.stdout.write(table);

@@ -1,0 +1,113 @@
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildLivepatch, compileUnit } from '@klpkit/author';
+import { matchImage, matchModule, modelOf, readObjectModel } from '@klpkit/compare';
+import { cacheRoot } from '@klpkit/host';
+import { loadImage, loadModule, openKernel, prepareImage } from '@klpkit/kernel';
+import { proveLivepatch } from '@klpkit/prove';
+import { someUnits } from './units.ts';
+
+// One step in a process of its own; the last line of the output is a JSON object with what it took.
+const [name, kernelId, ...args] = process.argv.slice(2) as [string, string, ...string[]];
+let detail = '';
+
+const steps: Record<string, () => Promise<void>> = {
+  async 'image-cold'() {
+    const image = await prepareImage(await openKernel(kernelId));
+    detail = `${image.symbols.count} symbols, ${image.btf().count} types`;
+  },
+  async 'image-warm'() {
+    const image = await loadImage(await openKernel(kernelId));
+    detail = `${image.symbols.count} symbols`;
+  },
+  async build() {
+    await build();
+  },
+  async 'build-cold'() {
+    // An empty compiler cache; the kernel is where it was.
+    const cache = await mkdtemp(join(tmpdir(), 'klpkit-cold-'));
+    const kernels = join(cacheRoot(), 'kernels');
+    const sources = join(cacheRoot(), 'sources');
+    await mkdir(join(cache, 'klpkit'));
+    await symlink(kernels, join(cache, 'klpkit', 'kernels'));
+    await symlink(sources, join(cache, 'klpkit', 'sources'));
+    process.env.XDG_CACHE_HOME = cache;
+    try {
+      await build();
+    } finally {
+      await rm(cache, { recursive: true, force: true });
+    }
+  },
+  match: matchUnits,
+  prove,
+};
+
+async function build() {
+  const kernel = await openKernel(kernelId);
+  const path = args.at(-1) as string;
+  const result = await buildLivepatch(kernel, [{ name: 'fix.patch', text: await readFile(path, 'utf8') }], {
+    name: 'livepatch_speed',
+  });
+  if (result.outcome !== 'built') throw new Error('nothing was built');
+  detail = result.steps.map(({ step, ms }) => `${step} ${(ms / 1000).toFixed(2)}`).join(', ');
+  return result;
+}
+
+async function matchUnits() {
+  const kernel = await openKernel(kernelId);
+  const count = Number(args[0]);
+  const units = await someUnits(kernel, count);
+  const counts = new Map<string, number>();
+  const image = await loadImage(kernel);
+  let compiling = 0;
+  let functions = 0;
+  for (const unit of units) {
+    const start = performance.now();
+    const sides = await Promise.all(
+      (['before', 'exact'] as const).map((side) => compileUnit(kernel, { unit, side })),
+    );
+    compiling += performance.now() - start;
+    const [before, exact] = sides.map((side) => {
+      if ('finding' in side) throw new Error(side.finding.what);
+      return readObjectModel(side.bytes);
+    });
+    const match =
+      unit.owner === 'vmlinux'
+        ? matchImage(before, image, { exact })
+        : matchModule(before, modelOf((await loadModule(kernel, unit.owner)).elf), { exact });
+    functions += match.functions.length;
+    for (const [verdict, n] of Object.entries(match.counts))
+      if (n > 0) counts.set(verdict, (counts.get(verdict) ?? 0) + n);
+  }
+  const verdicts = [...counts].sort((a, b) => b[1] - a[1]).map(([verdict, n]) => `${n} ${verdict}`);
+  const modular = units.filter((unit) => unit.owner !== 'vmlinux').length;
+  detail = `${functions} functions of ${units.length - modular} built-in and ${modular} modular units: ${verdicts.join(', ')}; compiling took ${(compiling / 1000).toFixed(1)} s of it`;
+}
+
+async function prove() {
+  const kernel = await openKernel(kernelId);
+  const built = await build();
+  const count = Number(args[0]);
+  // The same livepatch ten times: loading, watching and reverting cost the same whatever is in it.
+  const proof = await proveLivepatch(kernel, {
+    livepatches: Array.from({ length: count }, () => ({
+      module: built.ko,
+      name: built.plan.name,
+      objects: built.plan.objects.map((object) => ({
+        name: object.name,
+        functions: object.functions.map(({ oldName }) => oldName),
+      })),
+    })),
+  });
+  if (proof.verdict !== 'proven') throw new Error('the proof failed');
+  detail = `proof ${proof.seconds.toFixed(2)} s`;
+}
+
+const run = steps[name];
+if (!run) throw new Error(`no step ${name}`);
+const before = process.cpuUsage();
+await run();
+const { user, system } = process.cpuUsage(before);
+const memoryMb = Math.round(process.resourceUsage().maxRSS / 1024);
+process.stdout.write(`${JSON.stringify({ cpu: (user + system) / 1e6, memoryMb, detail })}\n`);

@@ -1,0 +1,44 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findUnits, type Kernel, type Unit } from '@klpkit/kernel';
+import { sampleOf } from '../corpus/sample.ts';
+
+/** Folders that units are drawn from: built in and modular, of every kind. */
+const folders = [
+  'arch/x86/kernel',
+  'arch/x86/mm',
+  'block',
+  'crypto',
+  'drivers/block',
+  'drivers/net',
+  'drivers/usb/core',
+  'fs',
+  'fs/ext4',
+  'fs/xfs',
+  'kernel',
+  'kernel/sched',
+  'lib',
+  'mm',
+  'net/core',
+  'net/ipv4',
+  'net/netfilter',
+  'security',
+  'sound/core',
+];
+
+/** `count` units of the kernel, the same each time. */
+export async function someUnits(kernel: Kernel, count: number): Promise<Unit[]> {
+  const sources: string[] = [];
+  for (const folder of folders)
+    // Objects of init carry the build's own text.
+    for (const name of await readdir(join(kernel.sourceDir, folder)))
+      if (name.endsWith('.c')) sources.push(`${folder}/${name}`);
+  const units: Unit[] = [];
+  for (const source of sampleOf(sources, count * 3, 1)) {
+    if (units.length === count) break;
+    const found = await findUnits(kernel, [source]);
+    const own = found.units.filter((unit) => unit.source === source);
+    if (own.length > 0) units.push(own[0] as Unit);
+  }
+  return units;
+}

@@ -1,0 +1,45 @@
+import { normalize } from 'node:path';
+import type { Unit } from '@klpkit/kernel';
+import type { Compilation } from './types.ts';
+
+/** A path inside a text, with all that stands for the folder itself or something below it. */
+function movePaths(text: string, from: string, to: string): string {
+  let at = text.indexOf(from);
+  if (at < 0) return text;
+  let moved = '';
+  let done = 0;
+  for (; at >= 0; at = text.indexOf(from, at + from.length)) {
+    const behind = text.charAt(at + from.length);
+    // /src/linux-build is not below /src/linux.
+    if (behind !== '' && !/[/=:"'\s]/.test(behind)) continue;
+    moved += text.slice(done, at) + to;
+    done = at + from.length;
+  }
+  return moved + text.slice(done);
+}
+
+/**
+ * Kbuild's arguments, changed only where the code stays the same (or, but for `exact`, falls into a section per function).
+ *
+ * @param root the tree or the view of it that is compiled, in the place of `sourceDir`
+ */
+export function argumentsFor(
+  unit: Unit,
+  { side, debug = false }: Pick<Compilation, 'side' | 'debug'>,
+  sourceDir: string,
+  root: string,
+): string[] {
+  const argv = unit.argv
+    .filter((word) => !/^-g(dwarf.*|z.*|split-dwarf|\d)?$/.test(word))
+    // A link in the middle would make ../ lead elsewhere.
+    .map((word) => (word.startsWith('-I/') ? `-I${normalize(word.slice(2))}` : word))
+    .map((word) => movePaths(word, sourceDir, root));
+  return [
+    ...(side === 'after' ? argv.filter((word) => word !== '-Werror') : argv),
+    // Paths in the debug information are those of the tree, wherever the view of it was: the object may come from the cache.
+    ...(debug ? ['-g', '-gz=none', `-fdebug-prefix-map=${root}/=`] : ['-g0']),
+    // -w also silences -Werror=implicit-function-declaration and the like: what was shipped is past that, a fix is not.
+    ...(side === 'after' ? [] : ['-w']),
+    ...(side === 'exact' ? [] : ['-ffunction-sections', '-fdata-sections']),
+  ];
+}

@@ -1,0 +1,37 @@
+import type { Finding } from '@klpkit/findings';
+import type { Unit } from '@klpkit/kernel';
+import type { Overlay } from '../overlay/index.ts';
+
+/** Which version of a unit is compiled: `exact` is before with the kernel's own flags alone. */
+export type Side = 'before' | 'after' | 'exact';
+
+/** One compilation. */
+export interface Compilation {
+  readonly unit: Unit;
+  readonly side: Side;
+  /** The view of the source that the after side is compiled from. */
+  readonly overlay?: Overlay | undefined;
+  /** Keep debug information, which changes no byte of any function. */
+  readonly debug?: boolean;
+}
+
+/** An object file, with what it was made of. */
+export interface CompiledUnit {
+  readonly unit: Unit;
+  readonly side: Side;
+  readonly bytes: Uint8Array;
+  /** Files of the kernel tree that went in, relative to it, sorted. */
+  readonly dependencies: readonly string[];
+  /** Wall time of the compiler in milliseconds; 0 when it was not started. */
+  readonly ms: number;
+  readonly cached: boolean;
+  /** Set on an after side that reads no changed file: it is the before side, and was not compiled. */
+  readonly isBefore?: true;
+}
+
+/** A unit that does not compile. */
+export interface FailedUnit {
+  readonly unit: Unit;
+  readonly side: Side;
+  readonly finding: Finding;
+}
