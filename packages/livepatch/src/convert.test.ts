@@ -112,6 +112,13 @@ describe('convertKlp', () => {
     expect(uses.filter(([, , name]) => name === 'counter').length).toBeGreaterThanOrEqual(2);
   });
 
+  it('names the section after the patched module even if another one owns the symbol', () => {
+    const foreign = placeholders.map((one) => (one.object === 'loop' ? { ...one, object: 'cdrom' } : one));
+    const { klpRelocations } = readLivepatch(convertKlp(ko, foreign));
+    const [use] = klpRelocations.filter(({ symbolObject }) => symbolObject === 'cdrom');
+    expect(use.section).toBe('.klp.rela.loop..text.__klpkit_new_1_ioctl');
+  });
+
   it('keeps every relocation, renaming only placeholders', () => {
     const names = new Map(
       placeholders.map((one) => [one.symbol, `.klp.sym.${one.object}.${one.name},${one.sympos}`]),
@@ -191,6 +198,22 @@ describe('convertKlp', () => {
     const executable = Uint8Array.from(ko);
     executable[16] = 2;
     expect(() => convertKlp(executable, [])).toThrow(/ELF type 2 at offset 16, a module has 1/);
+  });
+
+  it('does not unfold a file whose sections lie over each other', () => {
+    const bytes = Uint8Array.from(ko);
+    const { sections, view } = readElf(bytes);
+    const headers = Number(view.getBigUint64(40, true));
+    const data = sections.filter(({ name, type }) => type === 1 && /^\.(text|data|comment|note)/.test(name));
+    expect(data.length).toBeGreaterThan(4);
+    const folded = new Uint8Array((1 << 21) + bytes.length);
+    folded.set(bytes);
+    const foldedView = new DataView(folded.buffer);
+    for (const { index } of data) {
+      foldedView.setBigUint64(headers + index * 64 + 24, 0n, true);
+      foldedView.setBigUint64(headers + index * 64 + 32, BigInt(folded.length), true);
+    }
+    expect(() => convertKlp(folded, [])).toThrow(/sections lie over each other/);
   });
 
   it('answers damage with a format error and never otherwise', () => {

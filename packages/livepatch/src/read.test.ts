@@ -55,6 +55,22 @@ describe('readLivepatch', () => {
     expect(patch?.objects[0].functions[0].newSymbol).toBe('mine');
   });
 
+  it('calls new code by its global symbol where a local one is at the same place', async () => {
+    const tables = (second: string) => `
+      static int theirs(void) { return 1; }
+      ${second}
+      static struct klp_func f[] = { { "theirs", theirs }, { } };
+      static struct klp_object o[] = { { "can", f }, { } };
+      static struct klp_patch p = { &__this_module, o };
+      init { return klp_enable_patch(&p); }`;
+    const name = async (second: string) =>
+      readLivepatch(await makeModule(tables(second))).patch?.objects[0].functions[0].newSymbol;
+    expect(await name('')).toBe('theirs');
+    expect(await name('extern int __klpkit_new_0_theirs(void) __attribute__((alias("theirs")));')).toBe(
+      '__klpkit_new_0_theirs',
+    );
+  });
+
   it('says which array has no end', async () => {
     const tables = (end: string) => `
       static int mine(void) { return 1; }
