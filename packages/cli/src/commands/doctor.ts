@@ -1,0 +1,57 @@
+import { buildCommand } from '@stricli/core';
+import { action, type Context, jsonFlag } from '../context.ts';
+import { Exit } from '../exit.ts';
+import { bytesText } from '../progress.ts';
+import type { Answer } from '../schemas.ts';
+
+/** `klpkit doctor`: what this machine has and lacks. */
+export const doctorCommand = buildCommand<{ json: boolean }, [], Context>({
+  docs: {
+    brief: 'Say what this machine has and lacks, and the one command that mends it',
+    fullDescription: [
+      'Looks for every program that klpkit starts and says which commands need it. Ends with code 3 if one is missing.',
+      '',
+      'EXAMPLE',
+      '  klpkit doctor',
+    ].join('\n'),
+  },
+  parameters: { flags: { json: jsonFlag } },
+  func: action('doctor', async (context) => {
+    const { doctor } = await import('@klpkit/kernel');
+    const report = await doctor();
+    const isReady = report.remedy === undefined;
+    if (context.isJson) {
+      const answer: Answer<'doctor'> = {
+        command: 'doctor',
+        outcome: isReady ? 'ready' : 'lacking',
+        ...report,
+      };
+      context.answer(answer);
+    }
+    const width = Math.max(...report.tools.map(({ command }) => command.length));
+    for (const { command, version, neededFor } of report.tools) {
+      const state =
+        version === undefined ? context.paint('bad', 'missing') : context.paint('good', 'ok     ');
+      context.say(
+        `${state} ${command.padEnd(width)}  ${version ?? `needed for klpkit ${neededFor.join(', ')}`}`,
+      );
+    }
+    const headers = report.hasLibcHeaders
+      ? context.paint('good', 'ok     ')
+      : context.paint('bad', 'missing');
+    context.say(`${headers} ${'C library'.padEnd(width)}  headers for the small programs of Kbuild`);
+    const { cache, kernels } = report;
+    context.say(`        ${'KVM'.padEnd(width)}  ${report.kvm.words}`);
+    context.say(
+      `        ${'cache'.padEnd(width)}  ${cache.folder}, ${bytesText(cache.freeBytes)} free: ${cache.words}`,
+    );
+    context.say(
+      `        ${'kernels'.padEnd(width)}  ${kernels.join(', ') || 'none yet: klpkit kernel add debian:6.12'}`,
+    );
+    if (report.remedy !== undefined) {
+      context.say(`\n${context.paint('heading', 'to mend it:')} ${report.remedy}`);
+      return Exit.environment;
+    }
+    return Exit.done;
+  }),
+});

@@ -1,0 +1,45 @@
+import { readFile, stat } from 'node:fs/promises';
+import { UsageError } from '@klpkit/findings';
+import type { Kernel } from '@klpkit/kernel';
+
+/** Largest file that is read whole: a kernel image with debug information is below. */
+const mostBytes = 2 ** 30;
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'this is a folder',
+  EACCES: 'this file may not be read',
+};
+
+/** A file that the user named. @throws {UsageError} that says why it cannot be read */
+export async function readUserFile(path: string): Promise<Uint8Array> {
+  try {
+    const { size } = await stat(path);
+    if (size > mostBytes)
+      throw new UsageError(`${path}: ${size} bytes are more than klpkit reads of one file`);
+    return await readFile(path);
+  } catch (error) {
+    const reason = reasons[String((error as NodeJS.ErrnoException).code)];
+    if (reason) throw new UsageError(`${path}: ${reason}`);
+    throw error;
+  }
+}
+
+/**
+ * The kernel that is meant: by name, or the only one in the cache.
+ *
+ * @throws {UsageError} that says which there are
+ */
+export async function chooseKernel(name: string | undefined): Promise<Kernel> {
+  const { listKernels, openKernel } = await import('@klpkit/kernel');
+  if (name !== undefined) return openKernel(name);
+  const kernels = await listKernels();
+  const [only] = kernels;
+  if (only && kernels.length === 1) return openKernel(only.id);
+  if (only)
+    throw new UsageError(
+      `which kernel? There are ${kernels.map(({ id }) => id).join(', ')}`,
+      `name one with --kernel ${kernels.at(-1)?.id}`,
+    );
+  throw new UsageError('there is no kernel to work on yet', 'klpkit kernel add debian:6.12');
+}

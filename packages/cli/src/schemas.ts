@@ -1,0 +1,304 @@
+import * as v from 'valibot';
+
+const text = v.string();
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const seconds = v.pipe(v.number(), v.minValue(0), v.description('seconds'));
+
+const finding = v.strictObject({
+  id: v.pipe(text, v.description('KLPnnn, or a short name')),
+  severity: v.picklist(['error', 'warning', 'note']),
+  what: text,
+  why: v.optional(text),
+  next: v.optional(text),
+  at: v.optional(
+    v.strictObject({
+      file: v.optional(text),
+      line: v.optional(count),
+      unit: v.optional(text),
+      section: v.optional(text),
+      offset: v.optional(v.number()),
+      symbol: v.optional(text),
+    }),
+  ),
+});
+
+/** Every subcommand can end in these two ways. */
+const failures = <const Command extends string>(command: Command) =>
+  [
+    v.strictObject({
+      command: v.literal(command),
+      outcome: v.literal('refused'),
+      findings: v.pipe(v.array(finding), v.description('every reason at once')),
+    }),
+    v.strictObject({
+      command: v.literal(command),
+      outcome: v.literal('failed'),
+      error: v.strictObject({
+        kind: v.picklist(['usage', 'environment', 'input', 'interrupted', 'defect']),
+        message: text,
+        next: v.optional(v.pipe(text, v.description('what to do, often a command'))),
+      }),
+    }),
+  ] as const;
+
+const tool = v.strictObject({
+  command: text,
+  package: v.pipe(text, v.description('the Debian package that has it')),
+  version: v.optional(v.pipe(text, v.description('absent if it is not on this machine'))),
+  neededFor: v.array(text),
+});
+
+const doctor = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('doctor'),
+    outcome: v.pipe(v.picklist(['ready', 'lacking']), v.description('lacking: remedy mends it')),
+    tools: v.array(tool),
+    hasLibcHeaders: v.boolean(),
+    kvm: v.strictObject({ mayBeUsed: v.boolean(), words: text }),
+    cache: v.strictObject({ folder: text, freeBytes: count, words: text }),
+    kernels: v.array(text),
+    remedy: v.optional(v.pipe(text, v.description('the one command that installs what is missing'))),
+  }),
+  ...failures('doctor'),
+]);
+
+const kernel = v.strictObject({
+  id: text,
+  release: v.pipe(text, v.description('what uname -r says')),
+  compiler: v.pipe(text, v.description('that built it')),
+  sourceVersion: v.optional(text),
+  folder: v.pipe(text, v.description('in the cache')),
+});
+
+const kernelAdd = v.variant('outcome', [
+  v.strictObject({ command: v.literal('kernel add'), outcome: v.literal('added'), kernel }),
+  ...failures('kernel add'),
+]);
+
+const kernelList = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('kernel list'),
+    outcome: v.literal('listed'),
+    kernels: v.array(kernel),
+  }),
+  ...failures('kernel list'),
+]);
+
+const kernelShow = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('kernel show'),
+    outcome: v.literal('shown'),
+    id: text,
+    release: text,
+    sourceVersion: v.optional(text),
+    banner: text,
+    compiler: v.strictObject({
+      command: text,
+      built: v.pipe(text, v.description('that built the kernel')),
+      installed: v.optional(v.pipe(text, v.description('on this machine'))),
+      isSame: v.boolean(),
+    }),
+    config: v.array(
+      v.strictObject({
+        option: text,
+        value: text,
+        meaning: text,
+        isGood: v.pipe(v.boolean(), v.description('whether livepatching works with this value')),
+      }),
+    ),
+    counts: v.strictObject({
+      symbols: count,
+      functions: count,
+      sharedNames: v.pipe(count, v.description('names that several functions have')),
+      exports: count,
+      modules: count,
+    }),
+    missing: v.array(v.strictObject({ what: text, neededFor: v.array(text) })),
+  }),
+  ...failures('kernel show'),
+]);
+
+const kernelRemove = v.variant('outcome', [
+  v.strictObject({ command: v.literal('kernel remove'), outcome: v.literal('removed'), id: text }),
+  ...failures('kernel remove'),
+]);
+
+const step = v.strictObject({
+  step: text,
+  what: text,
+  ms: v.pipe(v.number(), v.minValue(0), v.description('milliseconds')),
+});
+
+const build = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('build'),
+    outcome: v.literal('built'),
+    kernel: text,
+    name: v.pipe(text, v.description('of the module')),
+    files: v.strictObject({
+      module: text,
+      report: v.pipe(text, v.description('JSON, see report.schema.json')),
+      page: v.pipe(text, v.description('the report as one HTML page')),
+    }),
+    replace: v.boolean(),
+    objects: v.array(
+      v.strictObject({
+        name: v.pipe(text, v.description('vmlinux, or a module')),
+        functions: v.array(v.strictObject({ name: text, sympos: count })),
+      }),
+    ),
+    findings: v.array(finding),
+    steps: v.array(step),
+  }),
+  v.strictObject({
+    command: v.literal('build'),
+    outcome: v.pipe(v.literal('nothing'), v.description('the fix changes no code that this kernel has')),
+    kernel: text,
+    findings: v.array(finding),
+    steps: v.array(step),
+  }),
+  ...failures('build'),
+]);
+
+const checkOutput = v.strictObject({
+  text,
+  isBinary: v.boolean(),
+  totalBytes: count,
+  code: v.nullable(v.pipe(v.number(), v.integer())),
+  isTimedOut: v.boolean(),
+  seconds,
+  expected: v.optional(text),
+  isMet: v.optional(v.boolean()),
+});
+
+const proofFinding = v.strictObject({ ...finding.entries, step: text });
+
+const pass = v.strictObject({
+  order: v.pipe(
+    v.picklist(['vmlinux', 'livepatch-first', 'targets-first']),
+    v.description('whether the patched modules came after the livepatch or before it'),
+  ),
+  steps: v.array(
+    v.strictObject({
+      name: text,
+      isOk: v.boolean(),
+      outcome: v.optional(text),
+      start: v.pipe(v.number(), v.description('seconds since boot')),
+      seconds,
+      log: v.array(
+        v.strictObject({
+          level: v.pipe(v.number(), v.description('of the kernel: 3 is an error')),
+          sequence: v.number(),
+          seconds: v.number(),
+          text,
+        }),
+      ),
+    }),
+  ),
+  checks: v.array(
+    v.strictObject({
+      command: text,
+      before: v.optional(checkOutput),
+      patched: v.optional(checkOutput),
+      reverted: v.optional(checkOutput),
+    }),
+  ),
+});
+
+const prove = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('prove'),
+    outcome: v.pipe(v.picklist(['proven', 'not-proven']), v.description('not-proven: exit code 1')),
+    kernel: v.strictObject({ id: text, release: text }),
+    livepatches: v.array(
+      v.strictObject({
+        name: text,
+        verdict: v.picklist(['proven', 'failed']),
+        objects: v.array(v.strictObject({ name: text, functions: v.array(text) })),
+        passes: v.array(pass),
+        findings: v.array(proofFinding),
+        blockers: v.pipe(
+          v.array(
+            v.strictObject({
+              pid: count,
+              tid: count,
+              name: text,
+              reason: v.optional(text),
+              stack: v.array(text),
+            }),
+          ),
+          v.description('tasks that kept the transition from its end'),
+        ),
+        died: v.optional(v.strictObject({ step: text, how: text, message: text })),
+        boot: v.pipe(count, v.description('index into boots')),
+        seconds,
+      }),
+    ),
+    boots: v.array(
+      v.strictObject({ accel: v.picklist(['tcg', 'kvm']), readySeconds: v.optional(v.number()) }),
+    ),
+    transcript: v.pipe(text, v.description('file with the console and every request and answer')),
+    seconds,
+  }),
+  ...failures('prove'),
+]);
+
+const difference = v.strictObject({ kind: text, offset: count, before: text, after: text });
+
+const compare = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('compare'),
+    outcome: v.picklist(['same', 'different']),
+    functions: v.pipe(
+      v.array(
+        v.strictObject({
+          name: text,
+          status: v.picklist(['changed', 'new', 'removed']),
+          sizes: v.strictObject({ before: v.optional(count), after: v.optional(count) }),
+          difference: v.optional(difference),
+          parent: v.optional(v.pipe(text, v.description('the function that this cold part belongs to'))),
+        }),
+      ),
+      v.description('all that are not the same'),
+    ),
+    unchanged: count,
+    data: v.array(v.strictObject({ name: text, status: v.picklist(['changed', 'new', 'removed']) })),
+    findings: v.array(finding),
+  }),
+  ...failures('compare'),
+]);
+
+const demo = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('demo'),
+    outcome: v.picklist(['proven', 'not-proven']),
+    kernel: text,
+    files: v.strictObject({ patch: text, module: text, report: text, page: text, transcript: text }),
+    check: v.strictObject({
+      command: text,
+      before: v.optional(text),
+      patched: v.optional(text),
+      reverted: v.optional(text),
+    }),
+    seconds,
+  }),
+  ...failures('demo'),
+]);
+
+/** What each subcommand answers with `--json`, by the name of its schema file. */
+export const schemas = {
+  doctor,
+  'kernel-add': kernelAdd,
+  'kernel-list': kernelList,
+  'kernel-show': kernelShow,
+  'kernel-remove': kernelRemove,
+  build,
+  prove,
+  compare,
+  demo,
+} as const;
+
+type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
+
+/** The answer of a subcommand. */
+export type Answer<Name extends keyof typeof schemas> = DeepReadonly<v.InferInput<(typeof schemas)[Name]>>;
