@@ -323,6 +323,7 @@ async function loadTarget(context: PassContext, name: string, ours: string[]): P
       },
       true,
     );
+    if (!isOk && guest.targets.soft.has(module) && module !== name) continue;
     if (!isOk) {
       const isRefused = session.lastLog.some(({ text }) => /refusing to load module/.test(text));
       if (!isRefused) {

@@ -15,6 +15,8 @@ export interface Targets {
   readonly modules: ReadonlyMap<string, TargetModule>;
   /** Names to load, in this order, to have a module: its dependencies and itself, last. */
   readonly order: (name: string) => readonly string[];
+  /** Modules that are only worth trying: what needs them softly loads without them too. */
+  readonly soft: ReadonlySet<string>;
   /** Modules that were asked for and that the kernel does not ship. */
   readonly missing: ReadonlySet<string>;
 }
@@ -25,6 +27,7 @@ export async function readTargets(kernel: Kernel, names: Iterable<string>): Prom
   const modules = new Map<string, TargetModule>();
   const needs = new Map<string, string[]>();
   const missing = new Set<string>();
+  const firm = new Map<string, readonly string[]>();
   if (wanted.length > 0) {
     const files = new Map<string, ModuleFile>();
     for (const file of await listModules(kernel)) files.set(file.name, file);
@@ -41,8 +44,12 @@ export async function readTargets(kernel: Kernel, names: Iterable<string>): Prom
         modules.set(name, { name, bytes });
         const depends = (readModuleInfo(readElf(bytes)).get('depends') ?? '').split(',');
         const list = depends.filter((other) => other !== '').map(moduleName);
-        needs.set(name, list);
-        for (const other of list) next.add(other);
+        const soft = softNeeds(readModuleInfo(readElf(bytes)).all('softdep'))
+          .flatMap((other) => [other, `${other}_generic`])
+          .filter((other) => files.has(other) && !list.includes(other));
+        needs.set(name, [...soft, ...list]);
+        firm.set(name, list);
+        for (const other of [...soft, ...list]) next.add(other);
       }
       queue = [...next];
     }
@@ -60,5 +67,28 @@ export async function readTargets(kernel: Kernel, names: Iterable<string>): Prom
     visit(name);
     return [...done];
   };
-  return { modules, order, missing };
+  // A set gives what is added while it is walked.
+  const hard = new Set(wanted);
+  for (const name of hard) for (const other of firm.get(name) ?? []) hard.add(other);
+  const soft = new Set([...modules.keys()].filter((name) => !hard.has(name)));
+  return { modules, order, soft, missing };
+}
+
+/**
+ * What modules ask to be loaded first: `pre: crc32c post: foo` → `crc32c`. A name may be that of a cryptographic algorithm, whose
+ * plain implementation is called `<name>_generic`; without depmod's tables no other alias is known.
+ *
+ * @see modprobe.d(5), "softdep"
+ */
+function softNeeds(entries: readonly string[]): string[] {
+  return entries.flatMap((entry) => {
+    const words = entry.split(/\s+/);
+    const start = words.indexOf('pre:');
+    const end = words.indexOf('post:', start + 1);
+    if (start < 0) return [];
+    return words
+      .slice(start + 1, end < 0 ? undefined : end)
+      .filter((word) => word !== '')
+      .map(moduleName);
+  });
 }
