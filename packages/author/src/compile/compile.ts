@@ -114,13 +114,20 @@ async function compileOnce(
   try {
     const result = await runCompiler(kernel, compilation, root, argv, folder, signal);
     if (result.code !== 0) {
+      // It may fail because it read an old header, of which a failed compilation gives no list.
+      const preprocessed =
+        overlay && (await runCompiler(kernel, compilation, root, [...argv, '-E'], folder, signal));
+      if (preprocessed?.code === 0) {
+        const missed = missedIn(overlay as Overlay, await readRule(join(folder, 'unit.d')), preprocessed.cwd);
+        if (missed) return { missed };
+      }
       const stderr = overlay
         ? ((await plainMessage(kernel, compilation, overlay, folder, signal)) ?? result.stderr)
         : result.stderr;
       const roots = [root, join(folder, 'plain'), kernel.sourceDir, kernel.buildDir];
       return { unit, side, finding: compilerFinding(unit, side, roots, stderr) };
     }
-    const read = readRule(await readFile(join(folder, 'unit.d'), 'utf8'));
+    const read = await readRule(join(folder, 'unit.d'));
     const missed = overlay && missedIn(overlay, read, result.cwd);
     if (missed) return { missed };
     const bytes = new Uint8Array(await readFile(join(folder, 'unit.o')));
@@ -181,12 +188,9 @@ async function plainMessage(
 }
 
 /** The files of a make rule as the compiler names them; it escapes spaces and doubles dollars. */
-function readRule(rule: string): string[] {
-  const words =
-    rule
-      .replace(/\\\n/g, ' ')
-      .replace(/^unit:/, '')
-      .match(/(?:\\.|[^\s\\])+/g) ?? [];
+async function readRule(path: string): Promise<string[]> {
+  const rule = (await readFile(path, 'utf8')).replace(/\\\n/g, ' ').replace(/^unit:/, '');
+  const words = rule.match(/(?:\\.|[^\s\\])+/g) ?? [];
   return words.map((word) => word.replace(/\\(.)/g, '$1').replaceAll('$$', '$'));
 }
 

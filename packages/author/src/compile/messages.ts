@@ -17,16 +17,21 @@ export function compilerFinding(unit: Unit, side: Side, roots: readonly string[]
     .reduce((text, root) => text.replaceAll(`${root}/`, ''), stderr)
     .split('\n')
     .filter((line) => line.trim() !== '');
-  // What was included from where, and warnings, stand before the first error.
-  const first = message.findIndex((line) => /error:/.test(line));
-  const shown = message.slice(Math.max(first, 0), Math.max(first, 0) + messageLines);
-  const where = /^([^:\s]+):(\d+):/.exec(shown[0] ?? '');
+  const first = message.find((line) => /error:/.test(line)) ?? message[0] ?? 'the compiler gave no message';
+  // Warnings stand before the first error, and so does what was included from where, which belongs to it.
+  let begin = Math.max(message.indexOf(first), 0);
+  while (
+    begin > 0 &&
+    /^In file included from |^\s+from |: In function |: At top level/.test(message[begin - 1] as string)
+  )
+    begin--;
+  const where = /^([^:\s]+):(\d+):/.exec(first);
   const line = where && where[1] === unit.source ? { line: Number(where[2]) } : {};
   return {
     id: 'does-not-compile',
     severity: 'error',
-    what: `${unit.source} does not compile ${side === 'after' ? 'with the fix' : 'before the fix'}: ${shown[0] ?? 'the compiler gave no message'}`,
-    why: shown.join('\n        '),
+    what: `${unit.source} does not compile ${side === 'after' ? 'with the fix' : 'before the fix'}: ${first}`,
+    why: message.slice(begin, begin + messageLines).join('\n        '),
     next:
       side === 'after'
         ? 'mend the fix; a patch for another version may need headers of that version'

@@ -20,14 +20,15 @@ export interface Missed {
  */
 export function missedIn(overlay: Overlay, dependencies: readonly string[], cwd: string): Missed | undefined {
   const names = new Set([...overlay.files.keys()].map((path) => basename(path)));
-  const view = realpathSync(overlay.folder);
-  const source = realpathSync(overlay.sourceDir);
+  const view = realpathSync.native(overlay.folder);
+  const source = realpathSync.native(overlay.sourceDir);
   const folders = new Set<string>();
   const lost = new Set<string>();
   for (const dependency of dependencies) {
     if (!names.has(basename(dependency))) continue;
     const opened = isAbsolute(dependency) ? dependency : `${cwd}/${dependency}`;
-    const real = realpathSync(opened);
+    // The plain realpathSync takes .. off before it follows links.
+    const real = realpathSync.native(opened);
     const path = real.startsWith(`${source}/`) ? real.slice(source.length + 1) : undefined;
     // In a view inside the tree a path can begin with both.
     if (path === undefined || real.startsWith(`${view}/`) || !overlay.files.has(path)) continue;
