@@ -8,13 +8,18 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const exitEnvironment = 3;
+const exitInterrupted = 130;
 
-/** Programs that the main job needs, each with a file that shows it is there and the Debian package that brings it. */
+/** Programs that the main job needs, each with files of which one shows that it is there, and the Debian package that brings it. */
 const needed = [
-  ['gcc-12', ['/usr/bin/x86_64-linux-gnu-gcc-12'], 'the compiler of Debian 12 kernels'],
-  ['libc6-dev', ['/usr/lib/x86_64-linux-gnu/libc.a'], 'for the static init of the proof machine'],
+  ['gcc-12', ['/usr/bin/x86_64-linux-gnu-gcc-12'], 'the compiler of Debian 12 kernels, with the linker'],
+  [
+    'libc6-dev',
+    ['/usr/lib/x86_64-linux-gnu/libc.a'],
+    "Kbuild's small programs and the init of the proof machine",
+  ],
+  ['libelf1', ['/usr/lib/x86_64-linux-gnu/libelf.so.1'], "the kernel's objtool"],
   ['make', ['/usr/bin/make'], 'Kbuild, which tells the compiler flags'],
-  ['binutils', ['/usr/bin/x86_64-linux-gnu-ld'], 'the linker'],
   ['xz-utils', ['/usr/bin/xz'], 'unpacks the source package'],
   ['qemu-system-x86', ['/usr/bin/qemu-system-x86_64'], 'the proof machine'],
   ['busybox-static', ['/bin/busybox', '/usr/bin/busybox'], 'the shell of the proof machine'],
@@ -28,26 +33,39 @@ function seconds(since) {
   return `${((Date.now() - since) / 1000).toFixed(1)} s`;
 }
 
-/** Runs a set-up program with its output on our standard error; ends the process when it fails. */
-function setUp(what, command, args, options = {}) {
+const children = new Set();
+
+/** Runs a set-up program; its output is shown when it fails, and a line each ten seconds while it lasts. */
+async function setUp(what, command, args, env = process.env) {
   const start = Date.now();
   say(`set-up: ${what}`);
-  const done = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
-  if (done.error || done.status !== 0) {
-    say(
-      `set-up failed: ${command} ${args.join(' ')}${done.error ? `: ${done.error.message}` : ` ended with ${done.status}`}`,
-    );
+  const output = [];
+  const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  children.add(child);
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(chunk));
+  const heartbeat = setInterval(() => say(`set-up: ${what}: ${seconds(start)} so far`), 10_000);
+  const how = await new Promise((resolve) => {
+    child.on('error', (error) => resolve(error.message));
+    child.on('close', (code, signal) => resolve(code === 0 ? '' : `ended with ${code ?? signal}`));
+  });
+  children.delete(child);
+  clearInterval(heartbeat);
+  if (how !== '') {
+    say(Buffer.concat(output).toString().trimEnd());
+    say(`set-up failed: ${command} ${args.join(' ')}: ${how}`);
+    for (const other of children) other.kill();
     process.exit(exitEnvironment);
   }
-  say(`set-up: ${what}: ${seconds(start)}`);
+  say(`set-up: ${what}: done, ${seconds(start)}`);
 }
 
-function installNpmPackages() {
-  const lock = readFileSync(join(root, 'package-lock.json'));
-  const want = createHash('sha256').update(lock).digest('hex');
+async function installNpmPackages() {
+  const want = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   const stamp = join(root, 'node_modules', '.klpkit-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return;
-  setUp('npm packages and a newer Node from the lock file', 'npm', [
+  await setUp('npm packages, a newer Node among them', 'npm', [
     'ci',
     '--no-fund',
     '--no-audit',
@@ -56,24 +74,30 @@ function installNpmPackages() {
   writeFileSync(stamp, want);
 }
 
-function installDebianPackages() {
+/** Debian packages that are missing; ends the process where they cannot be installed from here. */
+function missingDebianPackages() {
   const missing = needed.filter(([, files]) => !files.some((file) => existsSync(file)));
-  if (missing.length === 0) return;
+  if (missing.length === 0) return [];
   const names = missing.map(([name]) => name);
-  for (const [name, , why] of missing) say(`missing: ${name}, ${why}`);
+  for (const [name, , why] of missing) say(`missing: ${name} (${why})`);
   if (!existsSync('/usr/bin/apt-get')) {
     say(
       `klpkit sets itself up on Debian 12; elsewhere install what these Debian packages hold: ${names.join(' ')}`,
     );
     process.exit(exitEnvironment);
   }
-  if (process.getuid?.() !== 0) {
+  if (process.getuid() !== 0) {
     say(`sudo apt-get install -y --no-install-recommends ${names.join(' ')}`);
     process.exit(exitEnvironment);
   }
+  return names;
+}
+
+async function installDebianPackages(names) {
+  if (names.length === 0) return;
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  setUp('package lists', 'apt-get', ['update', '-qq'], { env });
-  setUp(names.join(' '), 'apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], { env });
+  await setUp('package lists', 'apt-get', ['update', '-q'], env);
+  await setUp(names.join(' '), 'apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], env);
 }
 
 /** The Node of the lock file, by its path: npm puts it there under the name `node`. */
@@ -82,13 +106,13 @@ function pinnedNode() {
   const found = spawnSync(node, ['--version'], { encoding: 'utf8' });
   if (found.status === 0) return node;
   say(
-    'the Node of the lock file is missing, although npm packages are installed; was npm told to ignore install scripts?',
+    'the Node of the lock file is missing although npm packages are installed: were install scripts turned off?',
   );
   say('npm ci --ignore-scripts=false');
   process.exit(exitEnvironment);
 }
 
-/** Runs the steps one after another and ends with the first failure's exit code. */
+/** Runs the steps one after another; ends with the exit code of the first that fails. */
 async function steps(node, list) {
   const env = {
     ...process.env,
@@ -97,39 +121,40 @@ async function steps(node, list) {
   for (const [name, args] of list) {
     if (list.length > 1) say(`\n— ${name}`);
     const child = spawn(node, args, { cwd: root, stdio: 'inherit', env });
-    // Ctrl-C reaches the child by itself; this process only waits for its end.
-    const ignore = () => {};
-    process.on('SIGINT', ignore);
+    // A terminal sends Ctrl-C to the child as well; what is sent to this process alone is handed on.
+    const handOn = (signal) => child.kill(signal);
+    process.on('SIGINT', handOn).on('SIGTERM', handOn);
     const code = await new Promise((resolve) => {
-      child.on('close', (status, signal) => resolve(status ?? (signal === 'SIGINT' ? 130 : 1)));
+      child.on('error', (error) => {
+        say(`${name}: ${error.message}`);
+        resolve(exitEnvironment);
+      });
+      child.on('close', (status, signal) => resolve(status ?? (signal === 'SIGINT' ? exitInterrupted : 1)));
     });
-    process.off('SIGINT', ignore);
+    process.off('SIGINT', handOn).off('SIGTERM', handOn);
     if (code !== 0) process.exit(code);
   }
 }
 
 const [what, ...rest] = process.argv.slice(2);
-installNpmPackages();
-installDebianPackages();
+if (what !== 'demo' && what !== 'test') {
+  say('usage: npm run demo, or npm test');
+  process.exit(2);
+}
+const missing = missingDebianPackages();
+// Both wait for the network most of the time.
+await Promise.all([installNpmPackages(), installDebianPackages(missing)]);
 const node = pinnedNode();
 const bin = (name) => join(root, 'node_modules', name);
-switch (what) {
-  case 'demo':
-    await steps(node, [['demo', [join(root, 'packages/cli/src/bin.ts'), 'demo', ...rest]]]);
-    break;
-  case 'test':
-    await steps(node, [
-      ['format and lint', [bin('@biomejs/biome/bin/biome'), 'ci', '.']],
-      ['types', [bin('typescript/bin/tsc'), '--noEmit']],
-      [
-        'types of the rooms that run in a browser',
-        [bin('typescript/bin/tsc'), '-p', 'tsconfig.pure.json', '--noEmit'],
-      ],
-      ['unused files, exports and packages', [bin('knip/bin/knip.js')]],
-      ['tests', [bin('vitest/vitest.mjs'), 'run', ...rest]],
-    ]);
-    break;
-  default:
-    say('usage: node scripts/run.mjs demo|test');
-    process.exit(2);
-}
+if (what === 'demo') await steps(node, [['demo', [join(root, 'packages/cli/src/bin.ts'), 'demo', ...rest]]]);
+else
+  await steps(node, [
+    ['format and lint', [bin('@biomejs/biome/bin/biome'), 'ci', '.']],
+    ['types', [bin('typescript/bin/tsc'), '--noEmit']],
+    [
+      'types of the rooms that run in a browser',
+      [bin('typescript/bin/tsc'), '-p', 'tsconfig.pure.json', '--noEmit'],
+    ],
+    ['unused files, exports and packages', [bin('knip/bin/knip.js'), '--no-config-hints']],
+    ['tests', [bin('vitest/vitest.mjs'), 'run', ...rest]],
+  ]);

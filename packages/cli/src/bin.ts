@@ -1,6 +1,10 @@
 #!/usr/bin/env node
+import { enableCompileCache } from 'node:module';
 import { constants } from 'node:os';
-import { main } from './main.ts';
+
+// Keeps what the types were taken off, which else is most of the time of a short command; so the rest is imported later.
+enableCompileCache();
+const { main } = await import('./main.ts');
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
