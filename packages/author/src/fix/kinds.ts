@@ -5,16 +5,21 @@ const notBuilt: readonly (readonly [RegExp, string])[] = [
   [/^Documentation\//, 'is documentation'],
   [/^LICENSES\//, 'is a licence'],
   [/^(tools|samples|usr)\//, 'is a program for user space, a sample or a test'],
-  [/^(scripts|certs|debian)\/|^arch\/x86\/tools\//, 'is a tool of the build'],
+  [/^(scripts|debian)\/|^arch\/x86\/tools\//, 'is a tool of the build'],
   [/^arch\/x86\/um\//, 'is for User Mode Linux'],
   [/^arch\/x86\/configs\//, 'is a default configuration'],
   [/(^|\/)(MAINTAINERS|CREDITS|COPYING|README[^/]*|\.[^/]+)$|\.(rst|txt|md|yaml|dtsi?)$/, 'makes no code'],
 ];
 
+/** Files among them that sources of the kernel include. */
+const builtAfterAll =
+  /^tools\/lib\/bpf\/(relo_core|btf_iter|btf_relocate)\.[ch]$|^scripts\/dtc\/libfdt\/[^/]+\.[ch]$/;
+
 /** Why a file makes no code of an x86 kernel, to stand behind its path; `undefined` if it does. */
 export function notCompiled(path: string): string | undefined {
   const arch = /^arch\/([^/]+)\//.exec(path)?.[1];
   if (arch !== undefined && arch !== 'x86') return `is for the architecture ${arch}`;
+  if (builtAfterAll.test(path)) return undefined;
   return notBuilt.find(([pattern]) => pattern.test(path))?.[1];
 }
 

@@ -190,6 +190,13 @@ describe('what is left out', () => {
     expect(findings[2]?.what).toContain('architecture arm64');
   });
 
+  test('but not what sources of the kernel include from there', async () => {
+    put('tools/lib/bpf/relo_core.c', source);
+    expect((await read(patchOf('tools/lib/bpf/relo_core.c'))).files.map(({ kind }) => kind)).toEqual([
+      'source',
+    ]);
+  });
+
   test('a patch with nothing else is refused', async () => {
     expect(ids(await refusal(patchOf('tools/t.c')))).toEqual([
       'note patch-file-ignored',
