@@ -8,12 +8,15 @@ export interface CachedObject {
   readonly bytes: Uint8Array;
   /** Relative to the tree. */
   readonly dependencies: readonly string[];
+  /** Those of them that were opened by a way up, as the compiler opened them: `kernel/../lib/x.h`. */
+  readonly ways: readonly string[];
 }
 
 /** What is kept beside an object. */
 interface Record {
   readonly size: number;
   readonly dependencies: readonly string[];
+  readonly ways: readonly string[];
   /** For a kernel whose source may change: each file that was read, the tree's relative to it, and its SHA-256. */
   readonly hashes?: readonly (readonly [path: string, hash: string])[];
 }
@@ -23,7 +26,7 @@ interface Record {
  * change, which are looked at when it is taken out.
  */
 export function cacheStem(kernel: Kernel, ...pieces: readonly string[]): string {
-  const key = contentKey('1', kernel.id, kernel.sourceVersion ?? '', kernel.compilerVersion, ...pieces);
+  const key = contentKey('2', kernel.id, kernel.sourceVersion ?? '', kernel.compilerVersion, ...pieces);
   return join(cacheRoot(), 'objects', key.slice(0, 2), key);
 }
 
@@ -40,10 +43,11 @@ export async function store(
   read: readonly string[],
   root: string,
 ): Promise<void> {
-  const record: Record = { size: object.bytes.length, dependencies: object.dependencies };
+  const { bytes, dependencies, ways } = object;
+  const record: Record = { size: bytes.length, dependencies, ways };
   // A distribution's source never changes under its version; a build tree's may.
   const hashes = kernel.sourceVersion === undefined ? await hashAll(read, root) : undefined;
-  await writeFileAtomic(`${stem}.o`, object.bytes);
+  await writeFileAtomic(`${stem}.o`, bytes);
   // Last, since it says that the object is whole.
   await writeFileAtomic(`${stem}.json`, JSON.stringify({ ...record, ...(hashes ? { hashes } : {}) }));
 }
@@ -65,7 +69,8 @@ export async function fromCache(
       if (now.some(([, hash], index) => hash !== record.hashes?.[index]?.[1])) return undefined;
     }
     const bytes = new Uint8Array(await readFile(`${stem}.o`));
-    return bytes.length === record.size ? { bytes, dependencies: record.dependencies } : undefined;
+    const { dependencies, ways } = record;
+    return bytes.length === record.size ? { bytes, dependencies, ways } : undefined;
   } catch {
     // Whatever is wrong with a cached object, compiling anew mends it.
     return undefined;

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { isAbsolute, join, normalize } from 'node:path';
 import { mapParallel, removeAtInterrupt, run } from '@klpkit/host';
 import { compileEnvironment, type Kernel, type OnProgress } from '@klpkit/kernel';
-import { type Missed, makeOverlay, makeReal, missedIn, type Overlay } from '../overlay/index.ts';
+import {
+  foldersOnTheWay,
+  type Missed,
+  makeOverlay,
+  makeReal,
+  missedIn,
+  type Overlay,
+} from '../overlay/index.ts';
 import { argumentsFor } from './argv.ts';
 import { cacheStem, fromCache, store } from './cache.ts';
 import { compilerFinding, missedFinding } from './messages.ts';
@@ -54,7 +61,11 @@ export async function compileAll(
     const before = results.get(befores.get(keyOf(one)) as Compilation);
     if (before && 'bytes' in before && one.overlay && !mayDiffer(one.overlay, before.dependencies))
       results.set(one, { ...before, side: 'after', ms: 0, isBefore: true });
-    else differing.push(one);
+    else {
+      differing.push(one);
+      if (one.overlay && before && 'bytes' in before)
+        makeReal(one.overlay, foldersOnTheWay(one.overlay, before.ways));
+    }
   }
   await step(differing);
   // Only now, with no compiler at work on the view, can it be changed.
@@ -133,8 +144,12 @@ async function compileOnce(
     const bytes = new Uint8Array(await readFile(join(folder, 'unit.o')));
     const paths = read.map((path) => normalize(isAbsolute(path) ? path : join(result.cwd, path)));
     const dependencies = relativeTo(paths, [root, kernel.sourceDir]);
-    await store(kernel, stem, { bytes, dependencies }, paths, root);
-    return { unit, side, bytes, dependencies, ms: result.ms, cached: false };
+    const ways = read
+      .filter((path) => path.startsWith(`${root}/`) && path.includes('/../'))
+      .map((path) => path.slice(root.length + 1));
+    const object = { bytes, dependencies, ways };
+    await store(kernel, stem, object, paths, root);
+    return { unit, side, ...object, ms: result.ms, cached: false };
   } finally {
     await rm(folder, { recursive: true, force: true });
     forget();

@@ -22,6 +22,8 @@ export interface CompiledUnit {
   readonly bytes: Uint8Array;
   /** Files of the kernel tree that went in, relative to it, sorted. */
   readonly dependencies: readonly string[];
+  /** Those of them that were opened by a way up, as the compiler opened them: `kernel/../lib/x.h`. */
+  readonly ways: readonly string[];
   /** Wall time of the compiler in milliseconds; 0 when it was not started. */
   readonly ms: number;
   readonly cached: boolean;

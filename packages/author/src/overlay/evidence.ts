@@ -40,6 +40,16 @@ export function missedIn(overlay: Overlay, dependencies: readonly string[], cwd:
   return { folders: [...folders].sort(), lost: [...lost].sort() };
 }
 
+/**
+ * The folders of a view that have to be real for what was read of the tree: those that the way to a changed file goes up from.
+ *
+ * @param ways paths relative to the tree, as the compiler opened them, of which those with `..` matter
+ */
+export function foldersOnTheWay({ files }: Overlay, ways: readonly string[]): string[] {
+  const folders = ways.filter((way) => files.has(normalize(way))).flatMap((way) => waysUp(`/${way}`, ''));
+  return [...new Set(folders)].sort();
+}
+
 /** The folders that a path goes up from, relative to `folder`. */
 function waysUp(path: string, folder: string): string[] {
   const parts = path.split('/');

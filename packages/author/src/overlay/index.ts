@@ -1,3 +1,3 @@
 export { derivedFindings } from './derived.ts';
-export { type Missed, missedIn } from './evidence.ts';
+export { foldersOnTheWay, type Missed, missedIn } from './evidence.ts';
 export { makeOverlay, makeReal, type Overlay, type OverlayFile } from './overlay.ts';

@@ -25,32 +25,29 @@ export interface OverlayFile {
  * Makes a view of a source tree: folders that hold a changed file, and their ancestors, are real; everything else is a link into the
  * tree.
  *
- * The compiler looks for a quoted header beside the file that includes it, under the path by which that file was found. So below a
- * changed header all folders are real too: `"../internal.h"` would otherwise lead through a link, out of the view, to the old file.
- * Other ways up and down again are found after the compilation, see {@link missedIn}.
+ * The compiler looks for a quoted header beside the file that includes it, under the path by which that file was found, so headers
+ * beside a changed one find it. `"../internal.h"` out of a folder that is a link leads out of the view, to the old file: such ways
+ * are seen when something is compiled, and {@link makeReal} mends them.
  *
  * @param folder an empty or missing folder
  */
 export function makeOverlay(sourceDir: string, files: readonly OverlayFile[], folder: string): Overlay {
   const changed = new Map(files.map((file) => [normalize(file.path), file.text]));
   const ancestors = new Set<string>(['.']);
-  const deep = new Set<string>();
   for (const path of changed.keys()) {
     for (let parent = dirname(path); parent !== '.'; parent = dirname(parent)) ancestors.add(parent);
-    if (!path.endsWith('.c')) deep.add(dirname(path));
   }
-  const fill = (relative: string, isDeep: boolean) => {
+  const fill = (relative: string) => {
     const target = join(folder, relative);
     mkdirSync(target, { recursive: true });
-    const all = isDeep || deep.has(relative);
     for (const entry of readdirSync(join(sourceDir, relative), { withFileTypes: true })) {
       const path = relative === '.' ? entry.name : `${relative}/${entry.name}`;
       if (changed.has(path)) continue;
-      if (entry.isDirectory() && (all || ancestors.has(path))) fill(path, all);
+      if (entry.isDirectory() && ancestors.has(path)) fill(path);
       else symlinkSync(join(sourceDir, path), join(folder, path));
     }
   };
-  fill('.', false);
+  fill('.');
   for (const [path, text] of changed) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     if (text !== undefined) writeFileSync(join(folder, path), encodeSource(text));
