@@ -81,8 +81,9 @@ export function attemptByInstructions(
         if (!check(reference, b.offset + reference.offset - piece.start - a.offset)) return undefined;
         continue;
       }
-      // The shipped jump is resolved: it leads to symbol + addend + the distance from its field to its end, which is 4 here.
-      if (ground.hasRelocation(spotIn(at, b.offset + 1))) return undefined;
+      // The shipped jump is resolved: it leads to symbol plus addend and on by the distance from our field to its end.
+      for (let byte = 0; byte < b.length; byte++)
+        if (ground.hasRelocation(spotIn(at, b.offset + byte))) return undefined;
       const target = ground.jumpTarget(at, b.branch.target);
       const tail = a.offset + a.length - (reference.offset - piece.start);
       const spot = { space: target.space, value: target.value - tail };

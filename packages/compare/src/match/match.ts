@@ -1,6 +1,6 @@
 import { SHF, STB } from '@klpkit/formats';
 import type { ObjectModel, Piece } from '../model/model.ts';
-import { type Ground, namesOf, type Spot, sameSpot } from './ground.ts';
+import { type Ground, namesOf, type ShippedSymbol, type Spot, sameSpot } from './ground.ts';
 import { imageGround } from './image.ts';
 import { moduleGround } from './module.ts';
 import { nextTo } from './neighbours.ts';
@@ -248,9 +248,12 @@ function spotOf(
     return refuse(
       `${piece.name} is weak, and nothing in the unit tells whether the shipped kernel has this one`,
     );
+  const isGlobal = model.symbols.binding[piece.symbol] === STB.GLOBAL;
   for (const name of namesOf(piece)) {
-    const [only, ...more] = ground.symbols(name);
-    if (only && more.length === 0) return { ok: true, value: { space: only.space, value: only.value } };
+    const all = ground.symbols(name);
+    if (all.length === 1) return { ok: true, value: spotOfSymbol(all[0]) };
+    const only = isGlobal && name === piece.name ? theGlobal(all) : undefined;
+    if (only) return { ok: true, value: spotOfSymbol(only) };
   }
   const number = ground.symbols(piece.name).length;
   return refuse(
@@ -272,15 +275,23 @@ function spotOfExternal(name: string, ground: Ground, names: ReadonlyMap<string,
           ? `the module does not define ${name}`
           : `the shipped kernel has no symbol ${name}`,
     };
-  if (all.length === 1) return { ok: true, value: all[0] };
-  // An undefined symbol can only mean a global one, of which a linked file has one per name.
-  const global = all.filter((symbol) => symbol.binding === 'global' || symbol.binding === 'weak');
-  if (global.length === 1 && all.every((symbol) => symbol.binding !== 'unknown'))
-    return { ok: true, value: global[0] };
+  const only = all.length === 1 ? all[0] : theGlobal(all);
+  if (only) return { ok: true, value: spotOfSymbol(only) };
   return {
     ok: false,
     reason: `there are ${all.length} symbols ${name}, and no matched function refers to the one meant`,
   };
+}
+
+function spotOfSymbol({ space, value }: ShippedSymbol): Spot {
+  return { space, value };
+}
+
+/** A linked file has one global symbol per name; `undefined` where bindings are not all known (per-CPU symbols). */
+function theGlobal(all: readonly ShippedSymbol[]): ShippedSymbol | undefined {
+  if (all.some((symbol) => symbol.binding === 'unknown')) return undefined;
+  const [only, ...more] = all.filter((symbol) => symbol.binding !== 'local');
+  return more.length === 0 ? only : undefined;
 }
 
 function placeOfExternal(name: string, ground: Ground, names: ReadonlyMap<string, Spot>): Answer<Place> {

@@ -130,6 +130,14 @@ describe('static variables of one name', () => {
     expect(positionOf(match, before, 'state')).toBe(1);
   });
 
+  test('a global one that nobody refers to is the global symbol, a static one is not known', async () => {
+    const image = await linkImage([rest, 'static int used lone = 1;', 'int lone = 2;']);
+    const global = await beforeOf('int lone = 2;');
+    expect(positionOf(matchImage(global, image), global, 'lone')).toBe(2);
+    const local = await beforeOf('static int used lone = 1;');
+    expect(positionOf(matchImage(local, image), local, 'lone')).toContain('2 symbols lone');
+  });
+
   test('per-CPU ones have their offset for a place', async () => {
     const percpu = (n: number) => `
       static int section(".data..percpu") slot;
