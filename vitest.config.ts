@@ -5,14 +5,26 @@ export default defineConfig({
     pool: 'threads',
     isolate: false,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['packages/**/*.test.ts', 'bench/**/*.test.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['{packages,bench,scripts}/**/*.test.ts'] } },
       {
         extends: true,
-        test: { name: 'real', include: ['packages/**/*.real.ts'], fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 },
+        test: {
+          name: 'real',
+          include: ['packages/**/*.real.ts'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 900_000,
+        },
       },
       {
         extends: true,
-        test: { name: 'boot', include: ['packages/**/*.boot.ts'], fileParallelism: false, testTimeout: 600_000, hookTimeout: 900_000 },
+        test: {
+          name: 'boot',
+          include: ['packages/**/*.boot.ts'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 900_000,
+        },
       },
     ],
   },

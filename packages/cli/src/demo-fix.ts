@@ -33,8 +33,11 @@ export function demoPatch(text: string): string | undefined {
   const after = lines.slice(at, last).map((line) => ` ${line}`);
   const count = before.length + after.length;
   return [
-    'Subject: proc: show in /proc/version that a livepatch is in force',
+    'From: klpkit demo <demo@klpkit.invalid>',
+    'Subject: [PATCH] proc: say in /proc/version that a livepatch is in force',
     '',
+    'A change that one can see, for the demo.',
+    '---',
     `--- a/${demoSource}`,
     `+++ b/${demoSource}`,
     `@@ -${first + 1},${count} +${first + 1},${count + 1} @@`,

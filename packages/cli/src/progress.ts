@@ -4,6 +4,7 @@ import type { Output } from './context.ts';
 interface Running {
   readonly since: number;
   latest: Progress;
+  updated: number;
 }
 
 /** Work that ended sooner leaves no line behind. */
@@ -19,29 +20,32 @@ const redrawMs = 80;
  */
 export class ProgressView {
   readonly #output: Output;
+  readonly #now: () => number;
   readonly #running = new Map<string, Running>();
   #drawn = false;
   #drawnAt = Number.NEGATIVE_INFINITY;
   #saidAt = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(output: Output) {
+  /** @param now milliseconds of a clock that only goes forward */
+  constructor(output: Output, now: () => number = () => performance.now()) {
     this.#output = output;
+    this.#now = now;
   }
 
   /** Takes a report of a step; bound, so that it can be handed on as it is. */
   readonly report: OnProgress = (progress) => {
-    const now = performance.now();
+    const now = this.#now();
     const known = this.#running.get(progress.label);
-    if (known) known.latest = progress;
+    if (known) Object.assign(known, { latest: progress, updated: now });
     else {
       // Work that is counted in no unit is one step of several: it ends when other work begins.
-      for (const [label, { latest }] of this.#running) if (latest.unit === undefined) this.#end(label);
-      this.#running.set(progress.label, { since: now, latest: progress });
+      for (const [label, { latest }] of this.#running) if (latest.unit === undefined) this.#end(label, now);
+      this.#running.set(progress.label, { since: now, latest: progress, updated: now });
       if (this.#running.size === 1) this.#saidAt = now;
     }
     if (progress.total !== undefined && progress.done !== undefined && progress.done >= progress.total)
-      this.#end(progress.label);
+      this.#end(progress.label, now);
     this.#timer ??= setInterval(() => this.#tick(), this.#output.isTTY ? 250 : 1000).unref();
     this.#tick();
   };
@@ -55,27 +59,29 @@ export class ProgressView {
 
   /** All work is over. */
   end(): void {
-    for (const label of [...this.#running.keys()]) this.#end(label);
+    const now = this.#now();
+    for (const [label, { latest, updated }] of this.#running)
+      this.#end(label, latest.unit === undefined ? now : updated);
     this.clear();
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
-  #end(label: string): void {
+  #end(label: string, at: number): void {
     const running = this.#running.get(label);
     if (!running) return;
     this.#running.delete(label);
-    const ms = performance.now() - running.since;
+    const ms = at - running.since;
     if (ms < worthTellingMs) return;
     const { done, unit } = running.latest;
     const amount = done === undefined || !unit ? '' : `, ${amountText(done, unit)}`;
     this.clear();
     this.#output.write(`  ${label}${amount}, ${secondsText(ms)}\n`);
-    this.#saidAt = performance.now();
+    this.#saidAt = this.#now();
   }
 
   #tick(): void {
-    const now = performance.now();
+    const now = this.#now();
     if (this.#running.size === 0) {
       this.clear();
       return;
@@ -91,7 +97,9 @@ export class ProgressView {
     }
     if (now - this.#saidAt < heartbeatMs) return;
     this.#saidAt = now;
-    for (const running of this.#running.values()) this.#output.write(`  ${runningText(running, now)}\n`);
+    // Of several at once the one that moved last shows best that work goes on.
+    const [latest] = [...this.#running.values()].sort((a, b) => b.updated - a.updated);
+    if (latest) this.#output.write(`  ${runningText(latest, now)}\n`);
   }
 }
 

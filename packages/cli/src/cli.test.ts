@@ -1,0 +1,228 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { reportJsonSchema } from '@klpkit/author';
+import { type Application, type CommandContext, generateHelpTextForAllCommands } from '@stricli/core';
+import { toJsonSchema } from '@valibot/to-json-schema';
+import * as v from 'valibot';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { app } from './app.ts';
+import { schemas } from './schemas.ts';
+import { klpkit } from './testing/run.ts';
+
+const bin = fileURLToPath(new URL('bin.ts', import.meta.url));
+const schemaFolder = fileURLToPath(new URL('../schemas/', import.meta.url));
+let folder = '';
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'klpkit-cli-test-'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** The command as a process, with an empty cache. */
+function spawned(argv: readonly string[], env: Record<string, string> = {}) {
+  return spawnSync(process.execPath, [bin, ...argv], {
+    encoding: 'utf8',
+    env: { ...process.env, XDG_CACHE_HOME: join(folder, 'cache'), ...env },
+  });
+}
+
+function compiled(name: string, source: string): string {
+  const path = join(folder, `${name}.o`);
+  execFileSync(
+    'gcc-12',
+    [
+      '-O2',
+      '-ffunction-sections',
+      '-fdata-sections',
+      '-mcmodel=kernel',
+      '-fno-pie',
+      '-c',
+      '-x',
+      'c',
+      '-o',
+      path,
+      '-',
+    ],
+    { input: source },
+  );
+  return path;
+}
+
+describe('help', () => {
+  const pages = generateHelpTextForAllCommands(app as unknown as Application<CommandContext>);
+
+  it('has an example of each command that names the command', () => {
+    const commands = pages.map(([command]) => command);
+    expect(commands).toEqual([
+      'klpkit doctor',
+      'klpkit kernel add',
+      'klpkit kernel list',
+      'klpkit kernel show',
+      'klpkit kernel remove',
+      'klpkit build',
+      'klpkit prove',
+      'klpkit compare',
+      'klpkit demo',
+    ]);
+    for (const [command, text] of pages) expect(text).toMatch(new RegExp(`EXAMPLES?\\n {2}${command}`));
+  });
+
+  it('keeps its prose within 120 columns', () => {
+    for (const [, text] of pages)
+      for (const line of text.split('\n').filter((each) => !each.startsWith('  ')))
+        expect(line.length, line).toBeLessThanOrEqual(120);
+  });
+
+  it('is given for the program with code 0', async () => {
+    const { code, stdout, stderr } = await klpkit('--help');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('klpkit kernel add debian:6.12');
+  });
+});
+
+describe('wrong usage ends with code 2 and says what to do', () => {
+  it.each([
+    [['nonsense'], 'No command registered for `nonsense`', 'klpkit --help'],
+    [['kernel', 'ad'], 'No command registered for `ad`, did you mean `add`?', 'klpkit kernel --help'],
+    [['build', '--no-such'], 'No flag registered for --no-such', 'klpkit build --help'],
+    [['build', '--jobs', '0', 'x.patch'], '0 is no number above 0', 'klpkit build --help'],
+    [['build'], 'which fix?', 'klpkit build fix.patch'],
+    [['build', '/nowhere/x.patch'], '/nowhere/x.patch: there is no such file', ''],
+    [['build', '/'], '/: this is a folder', ''],
+    [['build', 'x.patch', '--override', 'KLP1'], 'gives no reason', "--override KLP1='why"],
+    [['build', 'x.patch', '--name', 'a/b'], 'cannot be the name of a livepatch', '--name'],
+    [['prove'], 'which livepatch?', 'klpkit prove livepatch-fix.ko'],
+    [['prove', 'x.ko', '--expect-after', 'y'], '1 expectations of a kind, but 0 checks', '--check'],
+    [['prove', 'x.ko', '--check', 'a', '--expect-after', '/(/'], 'is no regular expression', ''],
+    [['prove', '/nowhere/x.ko'], '/nowhere/x.ko: there is no such file', ''],
+    [['kernel', 'add'], 'which kernel?', 'klpkit kernel add debian:6.12'],
+    [['kernel', 'add', 'debian:6.12', '--build-tree', '/x'], 'too much at once', ''],
+    [['kernel', 'add', 'fedora:41'], 'names no kernel that klpkit can fetch', 'debian:6.12'],
+    [['compare', '/nowhere/a.o', '/nowhere/b.o'], '/nowhere/a.o: there is no such file', ''],
+  ])('%j', async (argv, what, next) => {
+    const { code, stdout, stderr } = await klpkit(...argv);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(what);
+    if (next) expect(stderr).toContain(next);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('names the file that is no object, and where it is wrong', async () => {
+    const path = join(folder, 'garbage.o');
+    writeFileSync(path, 'this is no object file, but long enough for a header of sixty-four bytes');
+    const { code, stderr } = await klpkit('compare', path, path);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${path}: elf: `);
+  });
+
+  it('names the kernels that there are, none here', () => {
+    const path = join(folder, 'fix.patch');
+    writeFileSync(path, '');
+    const none = spawned(['build', path]);
+    expect(none.status).toBe(2);
+    expect(none.stderr).toContain('there is no kernel to work on yet\n  next: klpkit kernel add debian:6.12');
+    const unknown = spawned(['kernel', 'remove', 'debian:6.12']);
+    expect(unknown.status).toBe(2);
+    expect(unknown.stderr).toContain('no kernel debian:6.12 in the cache');
+  });
+});
+
+describe('the machine', () => {
+  it('that lacks programs ends with code 3 and the one command', () => {
+    const { status, stdout } = spawned(['doctor'], { PATH: folder });
+    expect(status).toBe(3);
+    expect(stdout).toMatch(/^missing make .*needed for klpkit kernel add, build/m);
+    expect(stdout).toMatch(/^to mend it: (sudo )?apt-get install -y .*make.*qemu-system-x86/m);
+  });
+
+  it('that lacks nothing ends with code 0', () => {
+    const { status, stdout } = spawned(['doctor', '--json']);
+    const answer = v.parse(schemas.doctor, JSON.parse(stdout));
+    expect(answer.outcome).toBe('ready');
+    expect(status).toBe(0);
+  });
+});
+
+describe('compare', () => {
+  const source = (body: string) => `int keep(int x) { return x * 3; }\nint edit(int x) { return ${body}; }\n`;
+
+  it('shows what changed', async () => {
+    const before = compiled('before', source('x + 1'));
+    const after = compiled('after', `${source('x - 7')}int fresh(int x) { return x ^ 5; }\n`);
+    const text = await klpkit('compare', before, after);
+    expect(text).toMatchObject({ code: 0, stderr: '' });
+    expect(text.stdout).toMatch(/^changed {2}edit, \d+ bytes$/m);
+    expect(text.stdout).toMatch(/^new {6}fresh, \d+ bytes$/m);
+    expect(text.stdout).toContain('1 functions are the same');
+
+    const json = await klpkit('compare', '--json', before, after);
+    const answer = v.parse(schemas.compare, JSON.parse(json.stdout));
+    expect(answer).toMatchObject({
+      outcome: 'different',
+      unchanged: 1,
+      functions: [
+        { name: 'edit', status: 'changed' },
+        { name: 'fresh', status: 'new' },
+      ],
+    });
+  });
+
+  it('says that nothing changed', async () => {
+    const before = compiled('same', source('x + 1'));
+    const { code, stdout } = await klpkit('compare', '--json', before, before);
+    expect(code).toBe(0);
+    expect(v.parse(schemas.compare, JSON.parse(stdout))).toMatchObject({ outcome: 'same', functions: [] });
+  });
+
+  it('ends with code 1 for what a livepatch cannot carry', async () => {
+    const data = (value: number) => `int limit = ${value};\nint get(void) { return limit; }\n`;
+    const before = compiled('data-before', data(4));
+    const after = compiled('data-after', data(5));
+    const { code, stdout } = await klpkit('compare', before, after);
+    expect(stdout).toContain('changed  limit (data)');
+    expect(stdout).toMatch(/^error KLP\d+: .*limit/m);
+    expect(code).toBe(1);
+  });
+});
+
+describe('--json', () => {
+  it('gives failures as documents that their schema accepts', async () => {
+    const { code, stdout, stderr } = await klpkit('build', '--json');
+    expect(code).toBe(2);
+    expect(v.parse(schemas.build, JSON.parse(stdout))).toMatchObject({
+      outcome: 'failed',
+      error: { kind: 'usage', next: 'klpkit build fix.patch --kernel debian:6.12' },
+    });
+    expect(stderr).toContain('which fix?');
+  });
+
+  it('lists no kernel in an empty cache', () => {
+    const { status, stdout } = spawned(['kernel', 'list', '--json']);
+    expect(status).toBe(0);
+    expect(v.parse(schemas['kernel-list'], JSON.parse(stdout))).toEqual({
+      command: 'kernel list',
+      outcome: 'listed',
+      kernels: [],
+    });
+  });
+
+  it.each(Object.entries(schemas))('%s has its schema published', async (name, schema) => {
+    const json = toJsonSchema(schema, { typeMode: 'input' });
+    await expect(`${JSON.stringify(json, undefined, 2)}\n`).toMatchFileSnapshot(
+      join(schemaFolder, `${name}.schema.json`),
+    );
+  });
+
+  it('publishes the schema of the report, and no schema of nothing', async () => {
+    await expect(`${JSON.stringify(reportJsonSchema(), undefined, 2)}\n`).toMatchFileSnapshot(
+      join(schemaFolder, 'report.schema.json'),
+    );
+    const names = [...Object.keys(schemas), 'report'].map((name) => `${name}.schema.json`).sort();
+    expect(readdirSync(schemaFolder).sort()).toEqual(names);
+  });
+});
