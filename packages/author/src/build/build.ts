@@ -1,15 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
 import { removeAtInterrupt } from '@klpkit/host';
-import type { Kernel, OnProgress, Unit } from '@klpkit/kernel';
+import { type Kernel, type OnProgress, parseConfig, type Unit } from '@klpkit/kernel';
 import { type LivepatchPlan, longestObjectName, type PlannedFunction } from '@klpkit/livepatch';
 import { assertCompiler, type CompiledUnit, compileAll, compileUnit } from '../compile/index.ts';
 import type { Extraction } from '../extract/index.ts';
 import { finishModule } from '../finish/index.ts';
 import { type Fix, type PatchText, readFix } from '../fix/index.ts';
-import { makeOverlay, type Overlay } from '../overlay/index.ts';
+import { derivedFindings, makeOverlay, type Overlay } from '../overlay/index.ts';
 import type { FunctionDetails, Report } from '../report/index.ts';
 import { type KernelContext, readContext } from './context.ts';
 import { checkOverrides, isOverridable, type Overrides, withOverrides } from './overrides.ts';
@@ -125,7 +125,14 @@ class Build {
 
   async run(patches: readonly PatchText[]): Promise<BuiltLivepatch | NothingToBuild> {
     const kernel = this.#kernel;
-    const [fix] = await Promise.all([readFix(kernel.sourceDir, patches), assertCompiler(kernel)]);
+    const config = parseConfig(await readFile(join(kernel.buildDir, '.config'), 'utf8'));
+    const [fix] = await Promise.all([
+      readFix(kernel.sourceDir, patches, {
+        overrides: this.#overrides,
+        isOn: (option) => config.has(option),
+      }),
+      assertCompiler(kernel),
+    ]);
     this.#findings.push(...fix.findings);
     this.#done(
       'read',
@@ -154,6 +161,7 @@ class Build {
       join(this.#folder, 'source'),
     );
     const sides = await this.#compile(reached.units, overlay);
+    this.#findings.push(...(await derivedFindings(kernel, overlay, this.#options.signal)));
     const units = await this.#judge(await context, sides);
     if (units.length === 0) return this.#nothing(reached.units);
     const extractions = await this.#extract(await context, units);
