@@ -236,6 +236,18 @@ describe('jumps of another length', () => {
     expect(resultOf(match, 'tail').place).toEqual({ kind: 'image', address: onlyAddress(image, 'tail') });
   });
 
+  test('do not excuse a branch to another place of the function', async () => {
+    const image = await linkImage([rest, unit]);
+    const before = await beforeOf(unit);
+    const code = bytesAt(image, onlyAddress(image, 'tail'), 64);
+    const step = before.arch
+      .steps(code)
+      .find(({ branch, length }) => length === 2 && branch?.kind !== 'jmp' && branch);
+    if (!step) throw new Error('no short conditional jump');
+    code[step.offset + 1] += 4;
+    expect(verdicts(matchImage(before, image)).tail).toBe('different');
+  });
+
   test('do not excuse another constant or another target', async () => {
     const image = await linkImage([rest, unit]);
     for (const [from, to] of [
