@@ -3,7 +3,7 @@ import type { CheckOutput, CheckResult, LivepatchProof, Pass, Proof } from './ty
 
 /** Options of {@link formatProof}. */
 export interface FormatOptions {
-  /** Columns to fill; default 100, at least 60. */
+  /** Columns to fill; default 100, at least 80. */
   readonly width?: number;
   /** Lines of a check's output that are shown; default 12. */
   readonly maxLines?: number;
@@ -29,7 +29,7 @@ export function formatProof(proof: Proof, options: FormatOptions = {}): string {
     `${proof.verdict}: ${what} on ${proof.kernel.release}${part} (${boots}, ${accel}, ${proof.seconds.toFixed(1)} s)`,
   ];
   for (const livepatch of proof.livepatches)
-    lines.push('', ...formatLivepatch(livepatch, Math.max(60, width), maxLines));
+    lines.push('', ...formatLivepatch(livepatch, Math.max(80, width), maxLines));
   return `${lines.join('\n')}\n`;
 }
 
@@ -83,7 +83,7 @@ function formatCheck(check: CheckResult, width: number, maxLines: number): strin
 }
 
 function cellLines(phase: string, output: CheckOutput, column: number, maxLines: number): string[] {
-  const met = output.isMet === undefined ? '' : output.isMet ? ': as expected' : ': NOT AS EXPECTED';
+  const met = output.isMet === undefined ? '' : output.isMet ? ': as expected' : ': UNEXPECTED';
   const lines: string[] = [];
   const text = output.isBinary
     ? `(${output.totalBytes} bytes of binary data)`

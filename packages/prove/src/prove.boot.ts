@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { addKernel, type Kernel } from '@klpkit/kernel';
+import { addKernel, type Kernel, loadModule } from '@klpkit/kernel';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { formatProof } from './format.ts';
 import { proveLivepatch } from './prove.ts';
@@ -104,6 +104,7 @@ describe('several livepatches in one boot', () => {
         ],
       },
       hardware,
+      { module: (await loadModule(kernel, 'loop')).koPath, objects: [] },
       { ...stuck, checks: [check] },
       { ...(await renamed('livepatch_last')), checks: [check] },
     ];
@@ -120,6 +121,7 @@ describe('several livepatches in one boot', () => {
       ['livepatch_loop', 'proven'],
       ['livepatch_ext4', 'proven'],
       ['livepatch_kvm_intel', 'proven'],
+      ['loop', 'failed'],
       ['livepatch_stuck', 'failed'],
       ['livepatch_last', 'proven'],
     ]);
@@ -204,6 +206,12 @@ describe('several livepatches in one boot', () => {
     expect(formatProof(proof)).toContain('target-not-loadable');
   });
 
+  it('a module that enables no livepatch is found out, and unloaded', () => {
+    const module = byName('loop');
+    expect(ids(module, 'error')).toEqual(['not-enabled']);
+    expect(module.passes[0]?.steps.at(-1)).toMatchObject({ name: 'unload livepatch', isOk: true });
+  });
+
   it('a stuck transition names the task, the function and the stack, and the VM goes on', () => {
     const stuck = byName('livepatch_stuck');
     expect(ids(stuck, 'error')).toEqual(['stuck-transition']);
@@ -215,9 +223,9 @@ describe('several livepatches in one boot', () => {
 
   it('is told as text with the outputs side by side', () => {
     const text = formatProof(proof);
-    expect(text).toMatch(/^failed: 9 livepatches on 6\.12\.117\+deb12-amd64, 4 of them failed/);
+    expect(text).toMatch(/^failed: 10 livepatches on 6\.12\.117\+deb12-amd64, 5 of them failed/);
     expect(text).toMatch(/before: as expected +\| patched: as expected +\| reverted: as expected/);
-    expect(text).toMatch(/patched: NOT AS EXPECTED/);
+    expect(text).toMatch(/patched: UNEXPECTED/);
     for (const line of text.split('\n'))
       if (line.includes(' | ')) expect(line.length).toBeLessThanOrEqual(100);
   });

@@ -268,7 +268,9 @@ async function revert({ session, livepatch, blockers }: PassContext, functions: 
     const error = reply.isTimedOut ? 'hangs' : replyError(reply);
     return { isOk: error === '', outcome: error || 'done' };
   });
-  if (!disabled.isOk) {
+  // A module that enabled nothing has nothing to disable, which was said before.
+  const isEnabled = disabled.outcome !== 'ENOENT';
+  if (!disabled.isOk && isEnabled) {
     session.find({
       id: 'disable-failed',
       severity: 'error',
@@ -277,7 +279,8 @@ async function revert({ session, livepatch, blockers }: PassContext, functions: 
     });
     return false;
   }
-  if (!(await watchTransition(session, livepatch.name, 'unpatching', functions, blockers))) return false;
+  if (isEnabled && !(await watchTransition(session, livepatch.name, 'unpatching', functions, blockers)))
+    return false;
   const unloaded = await session.step('unload livepatch', async (ask) => {
     // The last reference is dropped by a work item, a moment after the folder is gone.
     for (let attempt = 0; ; attempt++) {

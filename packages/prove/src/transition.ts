@@ -67,7 +67,7 @@ export async function watchTransition(
   let tasks: Blocker[] = [];
   const control = '/proc/dynamic_debug/control';
   const debug = (onOff: '+p' | '-p') => session.ask('write', [control, `file kernel/livepatch/* ${onOff}`]);
-  const { isOk } = await session.step(`transition ${direction}`, async (ask) => {
+  const { isOk, outcome } = await session.step(`transition ${direction}`, async (ask) => {
     const early = await ask('wait', args, { timeoutMs: quietMs });
     if (early.status === 0) return { isOk: true, outcome: 'complete' };
     if (replyError(early) !== 'ETIMEDOUT' && direction === 'patching')
@@ -83,6 +83,15 @@ export async function watchTransition(
     return { isOk: false, outcome: `stuck: ${replyText(late) || replyError(late)}` };
   });
   if (isOk) return true;
+  if (outcome === 'ENOENT') {
+    session.find({
+      id: 'not-enabled',
+      severity: 'error',
+      what: `the module was loaded, but enabled no livepatch: there is no ${folder}`,
+      next: 'call klp_enable_patch() in its init, and give the module the name that it was built with',
+    });
+    return false;
+  }
   const named = withReasons(tasks, session.lastLog);
   blockers.push(...named);
   const [first] = named;
