@@ -7,6 +7,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Where the system's files are looked for; a test puts a folder here. */
+const systemRoot = process.env.KLPKIT_SYSTEM_ROOT ?? '/';
 const exitEnvironment = 3;
 const exitInterrupted = 130;
 
@@ -76,11 +78,11 @@ async function installNpmPackages() {
 
 /** Debian packages that are missing; ends the process where they cannot be installed from here. */
 function missingDebianPackages() {
-  const missing = needed.filter(([, files]) => !files.some((file) => existsSync(file)));
+  const missing = needed.filter(([, files]) => !files.some((file) => existsSync(join(systemRoot, file))));
   if (missing.length === 0) return [];
   const names = missing.map(([name]) => name);
   for (const [name, , why] of missing) say(`missing: ${name} (${why})`);
-  if (!existsSync('/usr/bin/apt-get')) {
+  if (!existsSync(join(systemRoot, '/usr/bin/apt-get'))) {
     say(
       `klpkit sets itself up on Debian 12; elsewhere install what these Debian packages hold: ${names.join(' ')}`,
     );
