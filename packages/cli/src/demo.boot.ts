@@ -80,7 +80,7 @@ describe('the demo, proven by a boot of the kernel that Debian ships', () => {
     expect(JSON.parse(readFileSync(answer.files.report, 'utf8'))).toMatchObject({ name: 'livepatch_demo' });
   });
 
-  it('fails the proof when a check says other than expected, with code 1', async () => {
+  it('holds each check to its own expectations, with the modules that it needs, and ends with code 1', async () => {
     const { code, stdout } = await klpkit(
       'prove',
       join(out(), 'livepatch-demo.ko'),
@@ -90,6 +90,16 @@ describe('the demo, proven by a boot of the kernel that Debian ships', () => {
       'cat /proc/version',
       '--expect-after',
       'something else',
+      '--check',
+      'cut -d" " -f1 /proc/modules',
+      '--expect-after',
+      '',
+      '--expect-before',
+      '',
+      '--expect-before',
+      'nft_log',
+      '--module',
+      'nft-log',
       '--transcript',
       join(folder, 'transcript.txt'),
       '--json',
@@ -98,7 +108,25 @@ describe('the demo, proven by a boot of the kernel that Debian ships', () => {
     expect(answer.outcome).toBe('not-proven');
     expect(code).toBe(1);
     if (answer.outcome !== 'not-proven') return;
-    expect(answer.livepatches[0]?.passes[0]?.checks[0]?.patched).toMatchObject({ isMet: false });
+    const [version, modules] = answer.livepatches[0]?.passes[0]?.checks ?? [];
+    expect(version?.patched).toMatchObject({ expected: 'something else', isMet: false });
+    expect(version?.before).not.toHaveProperty('isMet');
+    expect(modules?.before).toMatchObject({ expected: 'nft_log', isMet: true });
+    expect(modules?.patched).not.toHaveProperty('isMet');
+  });
+
+  it('takes no module that the kernel does not have', async () => {
+    const argv = [
+      'prove',
+      join(out(), 'livepatch-demo.ko'),
+      '--kernel',
+      'debian:6.12',
+      '--module',
+      'nonesuch',
+    ];
+    const { code, stderr } = await klpkit(...argv);
+    expect(stderr).toMatch(/^klpkit prove: debian:6\.12\.\S+ has no module nonesuch$/m);
+    expect(code).toBe(2);
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)('leaves no VM and no file behind on %s', async (signal) => {

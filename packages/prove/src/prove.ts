@@ -64,12 +64,13 @@ export async function proveLivepatch(
   const boots: Boot[] = [];
   while (proofs.length < total) {
     const rest = prepared.slice(proofs.length);
-    const targets = await readTargets(
-      kernel,
-      rest.flatMap(({ livepatch }) =>
-        livepatch.objects.map(({ name }) => name).filter((name) => name !== 'vmlinux'),
-      ),
+    const patched = rest.flatMap(({ livepatch }) =>
+      livepatch.objects.map(({ name }) => name).filter((name) => name !== 'vmlinux'),
     );
+    const further = (request.modules ?? []).map(moduleName).filter((name) => !patched.includes(name));
+    const targets = await readTargets(kernel, [...patched, ...further]);
+    const unknown = further.filter((name) => targets.missing.has(name));
+    if (unknown.length > 0) throw new UsageError(`${kernel.id} has no module ${unknown.join(', ')}`);
     const targetPath = (name: string) => `/kernel-modules/${name}.ko`;
     const files: GuestFile[] = [
       ...(request.files ?? []),
@@ -103,7 +104,7 @@ export async function proveLivepatch(
       break;
     }
     try {
-      const guest = { vm, targets, targetPath, loaded: new Set<string>() };
+      const guest = { vm, targets, targetPath, loaded: new Set<string>(), further };
       for (const { livepatch } of rest) {
         const done = proofs.length;
         const onStep = (step: string) => onProgress({ label: `${livepatch.name}: ${step}`, done, total });

@@ -24,6 +24,8 @@ export interface Guest {
   readonly targetPath: (name: string) => string;
   /** Modules of the kernel that are loaded now. */
   readonly loaded: Set<string>;
+  /** Modules that are patched by nobody and are there for the checks. */
+  readonly further: readonly string[];
 }
 
 /** A proof, and whether the next livepatch can be proven in the same VM. */
@@ -62,6 +64,7 @@ export async function proveOne(
   const context: PassContext = { guest, session, livepatch, modules, blockers };
   try {
     const taintBefore = await readTaint(session);
+    for (const name of guest.further) await loadTarget(context, name, []);
     const orders: Pass['order'][] = modules.length === 0 ? ['vmlinux'] : ['livepatch-first', 'targets-first'];
     for (order of orders) {
       checks = livepatch.checks.map(({ command }) => ({ command }));

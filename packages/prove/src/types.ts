@@ -44,6 +44,8 @@ export interface LivepatchToProve {
 export interface ProofRequest {
   /** One after another in one boot; each is reverted and unloaded before the next. */
   readonly livepatches: readonly LivepatchToProve[];
+  /** Modules of the kernel that the checks need; loaded before everything else, unless a livepatch patches them. */
+  readonly modules?: readonly string[];
   /** Further files for the checks, such as a test program: absolute path in the VM, and bytes. */
   readonly files?: readonly { readonly path: string; readonly data: Uint8Array; readonly mode?: number }[];
   /** Default `auto`: KVM where it really works, else emulation. */

@@ -105,13 +105,23 @@ export async function proveAndTell(
   context: Context,
   kernel: Kernel,
   livepatches: readonly LivepatchToProve[],
-  options: { accel: Flags['accel']; memory?: number | undefined; transcript: string },
+  options: {
+    readonly accel: Flags['accel'];
+    readonly memory?: number | undefined;
+    readonly modules?: readonly string[] | undefined;
+    readonly transcript: string;
+  },
 ): Promise<Proof> {
   const { formatProof, proveLivepatch } = await import('@klpkit/prove');
   const { writeFileAtomic } = await import('@klpkit/host');
   const proof = await proveLivepatch(
     kernel,
-    { livepatches, accel: options.accel, ...(options.memory ? { memoryMb: options.memory } : {}) },
+    {
+      livepatches,
+      accel: options.accel,
+      ...(options.memory ? { memoryMb: options.memory } : {}),
+      ...(options.modules ? { modules: options.modules } : {}),
+    },
     {
       onProgress: context.progress.report,
       ...(context.signal ? { signal: context.signal } : {}),
@@ -163,7 +173,7 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
         kind: 'parsed',
         parse: String,
         variadic: true,
-        brief: 'Module of the kernel to load as well, before and after the livepatch; may be repeated',
+        brief: 'Module of the kernel that the checks need, loaded first; may be repeated',
         placeholder: 'NAME',
         optional: true,
       },
@@ -209,20 +219,13 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
         'klpkit prove livepatch-fix.ko --kernel debian:6.12',
       );
     const checks = await checksOf(flags);
-    const further = (flags.module ?? []).map((name) => ({ name, functions: [] }));
-    const livepatches = await Promise.all(
-      paths.map(async (path) => {
-        const livepatch = await livepatchFile(path, checks);
-        const known = new Set(livepatch.objects.map(({ name }) => name));
-        const objects = [...livepatch.objects, ...further.filter(({ name }) => !known.has(name))];
-        return { ...livepatch, objects };
-      }),
-    );
+    const livepatches = await Promise.all(paths.map((path) => livepatchFile(path, checks)));
     const kernel = await chooseKernel(flags.kernel);
     const transcript = flags.transcript ?? `${first.replace(/\.ko(\.(xz|zst|gz))?$/, '')}.transcript.txt`;
     const proof = await proveAndTell(context, kernel, livepatches, {
       accel: flags.accel,
       memory: flags.memory,
+      modules: flags.module,
       transcript,
     });
     if (context.isJson) {
