@@ -66,7 +66,12 @@ export class MissingTool extends Error {
 export function formatFinding(finding: Finding): string {
   const at = finding.at;
   const place = at
-    ? [at.unit ?? at.file, at.line, at.symbol, at.section && `${at.section}${at.offset === undefined ? '' : `+0x${at.offset.toString(16)}`}`]
+    ? [
+        at.unit ?? at.file,
+        at.line,
+        at.symbol,
+        at.section && `${at.section}${at.offset === undefined ? '' : `+0x${at.offset.toString(16)}`}`,
+      ]
         .filter((part) => part !== undefined)
         .join(':')
     : '';
