@@ -27,6 +27,9 @@ const needed = [
   ['busybox-static', ['/bin/busybox', '/usr/bin/busybox'], 'the shell of the proof machine'],
 ];
 
+/** What the tests need besides: they hold klpkit's patching against that of others. */
+const neededForTests = [['patch', ['/usr/bin/patch'], 'the tests compare with it']];
+
 function say(text) {
   process.stderr.write(`${text}\n`);
 }
@@ -66,7 +69,7 @@ async function installNpmPackages() {
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex');
   const stamp = join(root, 'node_modules', '.klpkit-lock');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return;
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return false;
   await setUp('npm packages, a newer Node among them', 'npm', [
     'ci',
     '--no-fund',
@@ -74,11 +77,12 @@ async function installNpmPackages() {
     '--loglevel=error',
   ]);
   writeFileSync(stamp, want);
+  return true;
 }
 
 /** Debian packages that are missing; ends the process where they cannot be installed from here. */
-function missingDebianPackages() {
-  const missing = needed.filter(([, files]) => !files.some((file) => existsSync(join(systemRoot, file))));
+function missingDebianPackages(wanted) {
+  const missing = wanted.filter(([, files]) => !files.some((file) => existsSync(join(systemRoot, file))));
   if (missing.length === 0) return [];
   const names = missing.map(([name]) => name);
   for (const [name, , why] of missing) say(`missing: ${name} (${why})`);
@@ -96,10 +100,11 @@ function missingDebianPackages() {
 }
 
 async function installDebianPackages(names) {
-  if (names.length === 0) return;
+  if (names.length === 0) return false;
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   await setUp('package lists', 'apt-get', ['update', '-q'], env);
   await setUp(names.join(' '), 'apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], env);
+  return true;
 }
 
 /** The Node of the lock file, by its path: npm puts it there under the name `node`. */
@@ -143,9 +148,10 @@ if (what !== 'demo' && what !== 'test') {
   say('usage: npm run demo, or npm test');
   process.exit(2);
 }
-const missing = missingDebianPackages();
+const missing = missingDebianPackages(what === 'test' ? [...needed, ...neededForTests] : needed);
 // Both wait for the network most of the time.
-await Promise.all([installNpmPackages(), installDebianPackages(missing)]);
+const hasSetUp = await Promise.all([installNpmPackages(), installDebianPackages(missing)]);
+if (what === 'demo' && hasSetUp.includes(true)) say('');
 const node = pinnedNode();
 const bin = (name) => join(root, 'node_modules', name);
 if (what === 'demo') await steps(node, [['demo', [join(root, 'packages/cli/src/bin.ts'), 'demo', ...rest]]]);
