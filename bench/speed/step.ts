@@ -15,7 +15,7 @@ let detail = '';
 const steps: Record<string, () => Promise<void>> = {
   async 'image-cold'() {
     const image = await prepareImage(await openKernel(kernelId));
-    detail = `${image.symbols.count} symbols, ${image.btf().count} types`;
+    detail = `${image.symbols.count} symbols, ${image.btf()?.count ?? 0} types`;
   },
   async 'image-warm'() {
     const image = await loadImage(await openKernel(kernelId));

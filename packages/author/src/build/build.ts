@@ -14,7 +14,7 @@ import type { FunctionDetails, Report } from '../report/index.ts';
 import { type KernelContext, readContext } from './context.ts';
 import { checkOverrides, isOverridable, type Overrides, withOverrides } from './overrides.ts';
 import { reportBuild } from './report.ts';
-import { extractUnit, isUnchanged, type JudgedUnit, judgeUnit } from './unit.ts';
+import { extractUnit, isUnchanged, type JudgedUnit, judgeUnit, layoutFindings } from './unit.ts';
 import { reachedUnits } from './units.ts';
 
 /** What a build says while it runs, one for each step that ended. */
@@ -260,10 +260,10 @@ class Build {
     for (const { unit, before, after } of sides) {
       this.#options.signal?.throwIfAborted();
       // The same bytes on both sides need no judgement.
-      if (equalBytes(before.bytes, after.bytes)) continue;
+      if (equalBytes(before.bytes, after.bytes) && layoutFindings(before, after).length === 0) continue;
       const judged = await judgeUnit(context, unit, {
-        before: before.bytes,
-        after: after.bytes,
+        before,
+        after,
         exact: async () => {
           const exact = await compileUnit(this.#kernel, { unit, side: 'exact' }, this.#options.signal);
           if ('finding' in exact) throw new Refusal([exact.finding]);

@@ -8,6 +8,7 @@ const overridable = new Set([
   'KLP130',
   'KLP143',
   'KLP144',
+  'KLP402',
   'KLP407',
   'KLP408',
   'KLP501',

@@ -1,6 +1,7 @@
 import {
   type Answer,
   type Comparison,
+  compareLayouts,
   compareObjects,
   matchImage,
   matchModule,
@@ -13,6 +14,7 @@ import {
 import type { Finding } from '@klpkit/findings';
 import { STB } from '@klpkit/formats';
 import type { Unit } from '@klpkit/kernel';
+import type { CompiledUnit } from '../compile/index.ts';
 import { type Extraction, extract, makeResolver } from '../extract/index.ts';
 import { imagePositionByName, type KernelContext, type ShippedModule } from './context.ts';
 
@@ -40,13 +42,13 @@ export async function judgeUnit(
   context: KernelContext,
   unit: Unit,
   objects: {
-    readonly before: Uint8Array;
-    readonly after: Uint8Array;
+    readonly before: Pick<CompiledUnit, 'bytes' | 'types'>;
+    readonly after: Pick<CompiledUnit, 'bytes' | 'types'>;
     /** The before side with the kernel's exact flags, made when functions fail to match. */
     readonly exact: () => Promise<Uint8Array>;
   },
 ): Promise<JudgedUnit> {
-  const before = readObjectModel(objects.before);
+  const before = readObjectModel(objects.before.bytes);
   const shipped = unit.owner === 'vmlinux' ? undefined : await context.module(unit.owner);
   const matchWith = (exact?: ObjectModel) =>
     shipped
@@ -54,8 +56,19 @@ export async function judgeUnit(
       : matchImage(before, context.image, exact ? { exact } : {});
   let match = matchWith();
   if (match.counts.different > 0) match = matchWith(readObjectModel(await objects.exact()));
-  const comparison = compareObjects(before, readObjectModel(objects.after));
+  const compared = compareObjects(before, readObjectModel(objects.after.bytes));
+  const layouts = layoutFindings(objects.before, objects.after);
+  const comparison = { ...compared, findings: [...compared.findings, ...layouts] };
   return { unit, match, comparison, shipped, findings: matchFindings(context, unit, match) };
+}
+
+/** Structures whose layout the fix changes; none where the compiler writes no types. */
+export function layoutFindings(
+  before: Pick<CompiledUnit, 'types'>,
+  after: Pick<CompiledUnit, 'types'>,
+): Finding[] {
+  if (before.types.length === 0 || after.types.length === 0) return [];
+  return compareLayouts(before.types, after.types);
 }
 
 /** How many functions that do not match are named; the rest are counted. */

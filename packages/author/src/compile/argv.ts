@@ -19,15 +19,26 @@ function movePaths(text: string, from: string, to: string): string {
 }
 
 /**
+ * The types of the unit alone, for the comparison of layouts: BTF costs next to nothing and changes no code. gcc writes it since 12
+ * (gcc's manual, "Debugging Options", -gbtf); an object of an older one has no types to compare.
+ */
+function typesOnly(compilerVersion: string): string {
+  const major = Number(/gcc.*\) (\d+)\./.exec(compilerVersion)?.[1] ?? 0);
+  return major >= 12 ? '-gbtf' : '-g0';
+}
+
+/**
  * Kbuild's arguments, changed only where the code stays the same (or, but for `exact`, falls into a section per function).
  *
  * @param root the tree or the view of it that is compiled, in the place of `sourceDir`
+ * @param compilerVersion as `Kernel.compilerVersion`
  */
 export function argumentsFor(
   unit: Unit,
   { side, debug = false }: Pick<Compilation, 'side' | 'debug'>,
   sourceDir: string,
   root: string,
+  compilerVersion: string,
 ): string[] {
   const argv = unit.argv
     .filter((word) => !/^-g(dwarf.*|z.*|split-dwarf|\d)?$/.test(word))
@@ -37,7 +48,7 @@ export function argumentsFor(
   return [
     ...(side === 'after' ? argv.filter((word) => word !== '-Werror') : argv),
     // Paths in the debug information are those of the tree, wherever the view of it was: the object may come from the cache.
-    ...(debug ? ['-g', '-gz=none', `-fdebug-prefix-map=${root}/=`] : ['-g0']),
+    ...(debug ? ['-g', '-gz=none', `-fdebug-prefix-map=${root}/=`] : [typesOnly(compilerVersion)]),
     // -w also silences -Werror=implicit-function-declaration and the like: what was shipped is past that, a fix is not.
     ...(side === 'after' ? [] : ['-w']),
     ...(side === 'exact' ? [] : ['-ffunction-sections', '-fdata-sections']),

@@ -6,6 +6,8 @@ import type { Kernel } from '@klpkit/kernel';
 /** An object in the cache. */
 export interface CachedObject {
   readonly bytes: Uint8Array;
+  /** BTF of the unit; empty where the compiler writes none. */
+  readonly types: Uint8Array;
   /** Relative to the tree. */
   readonly dependencies: readonly string[];
   /** Those of them that were opened by a way up, as the compiler opened them: `kernel/../lib/x.h`. */
@@ -26,7 +28,7 @@ interface Record {
  * change, which are looked at when it is taken out.
  */
 export function cacheStem(kernel: Kernel, ...pieces: readonly string[]): string {
-  const key = contentKey('2', kernel.id, kernel.sourceVersion ?? '', kernel.compilerVersion, ...pieces);
+  const key = contentKey('4', kernel.id, kernel.sourceVersion ?? '', kernel.compilerVersion, ...pieces);
   return join(cacheRoot(), 'objects', key.slice(0, 2), key);
 }
 
@@ -43,11 +45,12 @@ export async function store(
   read: readonly string[],
   root: string,
 ): Promise<void> {
-  const { bytes, dependencies, ways } = object;
+  const { bytes, types, dependencies, ways } = object;
   const record: Record = { size: bytes.length, dependencies, ways };
   // A distribution's source never changes under its version; a build tree's may.
   const hashes = kernel.sourceVersion === undefined ? await hashAll(read, root) : undefined;
   await writeFileAtomic(`${stem}.o`, bytes);
+  await writeFileAtomic(`${stem}.btf`, types);
   // Last, since it says that the object is whole.
   await writeFileAtomic(`${stem}.json`, JSON.stringify({ ...record, ...(hashes ? { hashes } : {}) }));
 }
@@ -69,8 +72,9 @@ export async function fromCache(
       if (now.some(([, hash], index) => hash !== record.hashes?.[index]?.[1])) return undefined;
     }
     const bytes = new Uint8Array(await readFile(`${stem}.o`));
+    const types = new Uint8Array(await readFile(`${stem}.btf`));
     const { dependencies, ways } = record;
-    return bytes.length === record.size ? { bytes, dependencies, ways } : undefined;
+    return bytes.length === record.size ? { bytes, types, dependencies, ways } : undefined;
   } catch {
     // Whatever is wrong with a cached object, compiling anew mends it.
     return undefined;

@@ -353,8 +353,14 @@ test('a kernel that was built in its source tree is compiled from the view by re
 
 test('arguments: debug information off or on, sections for all but exact, paths moved', () => {
   const argv = ['gcc', '-g', '-gdwarf-5', '-Werror', '-I/src/a/../b', '-I/src-build/c', '-DX=/src/y', '/src'];
-  const of = (side: 'before' | 'after' | 'exact', debug = false) =>
-    argumentsFor({ source: 'x.c', object: 'x.o', owner: 'vmlinux', argv }, { side, debug }, '/src', '/view');
+  const of = (side: 'before' | 'after' | 'exact', debug = false, version = 'gcc-11 (Debian) 11.3.0') =>
+    argumentsFor(
+      { source: 'x.c', object: 'x.o', owner: 'vmlinux', argv },
+      { side, debug },
+      '/src',
+      '/view',
+      version,
+    );
   expect(of('after')).toEqual([
     'gcc',
     '-I/view/b',
@@ -366,6 +372,7 @@ test('arguments: debug information off or on, sections for all but exact, paths 
     '-fdata-sections',
   ]);
   expect(of('exact').slice(-2)).toEqual(['-g0', '-w']);
+  expect(of('exact', false, 'gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0').slice(-2)).toEqual(['-gbtf', '-w']);
   expect(of('before', true)).toContain('-g');
   expect(of('before', true)).not.toContain('-g0');
 });

@@ -13,6 +13,7 @@ import {
   type Overlay,
 } from '../overlay/index.ts';
 import { argumentsFor } from './argv.ts';
+import { partTypes } from './btf.ts';
 import { cacheStem, fromCache, store } from './cache.ts';
 import { compilerFinding, missedFinding } from './messages.ts';
 import type { Compilation, CompiledUnit, FailedUnit } from './types.ts';
@@ -114,8 +115,8 @@ async function compileOnce(
   const { unit, side } = compilation;
   const overlay = side === 'after' ? compilation.overlay : undefined;
   const root = overlay?.folder ?? kernel.sourceDir;
-  const argv = argumentsFor(unit, compilation, kernel.sourceDir, root);
-  const neutral = argumentsFor(unit, compilation, kernel.sourceDir, '/');
+  const argv = argumentsFor(unit, compilation, kernel.sourceDir, root, kernel.compilerVersion);
+  const neutral = argumentsFor(unit, compilation, kernel.sourceDir, '/', kernel.compilerVersion);
   const stem = cacheStem(kernel, unit.source, unit.object, overlay?.key ?? '', ...neutral);
   const known = await fromCache(kernel, stem, root);
   if (known) return { unit, side, ...known, ms: 0, cached: true };
@@ -141,13 +142,13 @@ async function compileOnce(
     const read = await readRule(join(folder, 'unit.d'));
     const missed = overlay && missedIn(overlay, read, result.cwd);
     if (missed) return { missed };
-    const bytes = new Uint8Array(await readFile(join(folder, 'unit.o')));
+    const { bytes, types } = await partTypes(join(folder, 'unit.o'), signal);
     const paths = read.map((path) => normalize(isAbsolute(path) ? path : join(result.cwd, path)));
     const dependencies = relativeTo(paths, [root, kernel.sourceDir]);
     const ways = read
       .filter((path) => path.startsWith(`${root}/`) && path.includes('/../'))
       .map((path) => path.slice(root.length + 1));
-    const object = { bytes, dependencies, ways };
+    const object = { bytes, types, dependencies, ways };
     await store(kernel, stem, object, paths, root);
     return { unit, side, ...object, ms: result.ms, cached: false };
   } finally {
@@ -197,7 +198,13 @@ async function plainMessage(
     text: text?.replace(/^#line \d+\n/gm, ''),
   }));
   const plain = makeOverlay(kernel.sourceDir, files, join(folder, 'plain'));
-  const argv = argumentsFor(compilation.unit, compilation, kernel.sourceDir, plain.folder);
+  const argv = argumentsFor(
+    compilation.unit,
+    compilation,
+    kernel.sourceDir,
+    plain.folder,
+    kernel.compilerVersion,
+  );
   const { code, stderr } = await runCompiler(kernel, compilation, plain.folder, argv, folder, signal);
   return code === 0 ? undefined : stderr;
 }

@@ -20,6 +20,8 @@ export interface CompiledUnit {
   readonly unit: Unit;
   readonly side: Side;
   readonly bytes: Uint8Array;
+  /** BTF of the unit, for the comparison of layouts; empty where the compiler writes none. */
+  readonly types: Uint8Array;
   /** Files of the kernel tree that went in, relative to it, sorted. */
   readonly dependencies: readonly string[];
   /** Those of them that were opened by a way up, as the compiler opened them: `kernel/../lib/x.h`. */

@@ -1,8 +1,10 @@
 import {
   type Comparison,
+  carriedFunctions,
   coldParentName,
   type Fragment,
   type FunctionChange,
+  hasFtraceEntry,
   isRuntimeConstantTable,
   type Piece,
   type Reference,
@@ -10,6 +12,7 @@ import {
   type TableEntry,
 } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
+import { threadMains } from './threads.ts';
 
 /** Everything of an after object that goes into a livepatch. */
 export interface Closure {
@@ -43,13 +46,7 @@ export function goesToCopy(
   // A pointer to a changed function must outlive the livepatch, so it is the original's; ftrace leads calls through it here.
   if (!comparison.correlation.beforeOf(target.piece)) return true;
   if (target.offset !== 0) return true;
-  return code !== undefined && isBranchOperand(code, reference.offset - start);
-}
-
-/** True when the 4-byte field at `at` is the operand of a direct call or jump: e8, e9 or 0f 80–8f before it. */
-function isBranchOperand(code: Uint8Array, at: number): boolean {
-  const last = code[at - 1];
-  return last === 0xe8 || last === 0xe9 || (code[at - 2] === 0x0f && (last & 0xf0) === 0x80);
+  return code !== undefined && comparison.after.arch.isBranchOperand(code, reference.offset - start);
 }
 
 /** Finds what a unit's changed functions need, and what keeps them from being extracted. */
@@ -69,9 +66,34 @@ export function closeOver(unit: string, comparison: Comparison): Closure {
     queue.push(piece);
   };
 
+  const carried = carriedFunctions(comparison.before, after, comparison.functions);
+  for (const [callee, callers] of carried)
+    findings.push({
+      id: 'KLP130',
+      severity: 'note',
+      what: `${callee.name} has no ftrace entry, so its callers take the fixed copy along: ${[...new Set(callers.map((caller) => caller.name))].sort().join(', ') || 'none is left'}`,
+      why: 'inline functions cannot be traced, even where the compiler made a function of them',
+      at: { unit, symbol: callee.name },
+    });
   const changed = comparison.functions.filter(
-    (change) => change.status === 'changed' && coldParentName(change.name) === undefined,
+    (change) =>
+      change.status === 'changed' &&
+      coldParentName(change.name) === undefined &&
+      !(change.after && carried.has(change.after)),
   );
+  const mains = threadMains(comparison.before);
+  for (const { before } of changed) {
+    const starter = before && mains.get(before);
+    if (!before || !starter) continue;
+    findings.push({
+      id: 'KLP402',
+      severity: 'error',
+      what: `${before.name} is the main function of a kernel thread, which ${starter.name} starts`,
+      why: 'a thread that never returns from a function sleeps in it: as long as the thread runs, the transition cannot complete, and production sees the same as the proof',
+      next: `move the change into a function that ${before.name} calls; where the thread never runs while the livepatch is loaded or removed, override KLP402 with that reason`,
+      at: { unit, symbol: before.name },
+    });
+  }
   for (const change of changed)
     if (change.after && allowed(unit, comparison, change, findings)) include(change.after);
 
@@ -96,6 +118,7 @@ export function closeOver(unit: string, comparison: Comparison): Closure {
         if (
           change?.status === 'new' ||
           (change?.status === 'changed' && !isListed(change)) ||
+          carried.has(piece) ||
           (jumpsInside && change)
         )
           include(piece);
@@ -190,7 +213,7 @@ function allowed(
     });
     return false;
   }
-  if (!hasFtraceEntry(before.referencesOf(b), b.start)) {
+  if (!hasFtraceEntry(before, b)) {
     findings.push({
       id: 'KLP130',
       severity: 'error',
@@ -202,12 +225,6 @@ function allowed(
     return false;
   }
   return true;
-}
-
-/** x86: the call of `__fentry__` is the first instruction, or the second after ENDBR (arch/x86/kernel/ftrace.c). */
-function hasFtraceEntry(references: readonly Reference[], start: number): boolean {
-  const first = references[0];
-  return first?.target.kind === 'external' && first.target.name === '__fentry__' && first.offset - start <= 5;
 }
 
 /** Whether a variable that the running kernel does not have may come with the livepatch. */

@@ -77,7 +77,7 @@ export function makeResolver(input: ResolverInput): Resolver {
           object === 'vmlinux'
             ? 'this kernel has no such symbol'
             : `neither vmlinux nor ${object} has such a symbol`,
-        next: 'check that the option which builds it is on in this kernel',
+        next: 'add the part of the fix that defines it, if there is one; else check that the option which builds it is on in this kernel',
       };
     },
   };

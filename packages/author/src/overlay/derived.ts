@@ -112,7 +112,7 @@ async function derive(
     const list = join(folder, 'list');
     const text = join(folder, 'text');
     const argv = [
-      ...argumentsFor(unit, { side }, kernel.sourceDir, root),
+      ...argumentsFor(unit, { side }, kernel.sourceDir, root, kernel.compilerVersion),
       '-w',
       ...['-MMD', '-MF', list, '-MT', 'unit', '-S', '-o', text, join(root, source)],
     ];

@@ -10,8 +10,10 @@ export interface Arch {
   relocationName(type: number): string;
   /** True when the field holds a distance from its own place rather than a value. */
   isPcRelative(type: number): boolean;
-  /** True for the relocation types that a call or jump has, and no other use of an address. */
-  isBranch(type: number): boolean;
+  /** True when the field at `at` of `code` is the operand of a direct call or jump. */
+  isBranchOperand(code: Uint8Array, at: number): boolean;
+  /** True when a function whose first relocation, `offset` bytes from its start, refers to `name` begins with its ftrace entry. */
+  isFtraceEntry(name: string, offset: number): boolean;
   /**
    * Ends of instructions in `code`: for each of `fields` (ascending byte offsets) the offset just behind the instruction that holds it.
    * A PC-relative operand counts from there, so a trailing immediate shifts the target.

@@ -111,7 +111,13 @@ export const x86_64: Arch = {
   fieldWidth: (type) => widths.get(type),
   relocationName: (type) => names.get(type) ?? `type ${type}`,
   isPcRelative: (type) => pcRelative.has(type),
-  isBranch: (type) => type === R_X86_64.PLT32,
+  isBranchOperand(code, at) {
+    // e8 and e9, or 0f 80 to 0f 8f: no other instruction has these bytes before a 4-byte operand with a relocation.
+    const last = code[at - 1];
+    return last === 0xe8 || last === 0xe9 || (code[at - 2] === 0x0f && (last & 0xf0) === 0x80);
+  },
+  // The call comes first, or behind ENDBR64 (arch/x86/kernel/ftrace.c).
+  isFtraceEntry: (name, offset) => name === '__fentry__' && (offset === 1 || offset === 5),
   instructionEnds(code, fields) {
     const ends: number[] = [];
     let next = 0;

@@ -5,7 +5,6 @@ import { correlate } from './correlate.ts';
 import { compareData } from './data.ts';
 import { compareFunctions, functionFindings } from './functions.ts';
 import { compareGroups } from './groups.ts';
-import { compareLayouts } from './layouts.ts';
 import { compareLinkage } from './linkage.ts';
 import { isFreshPiece } from './names.ts';
 import { type Sides, Verdicts } from './same.ts';
@@ -47,7 +46,6 @@ export function compareObjects(
       ...functionFindings(functions),
       ...compareLinkage(before, after, correlation),
       ...compareGroups(sides),
-      ...compareLayouts(before, after),
       ...compareRest(sides),
     ],
     isFresh: isFreshPiece,

@@ -1,5 +1,6 @@
 import type { Finding } from '@klpkit/findings';
 import type { ObjectModel, Piece, Target } from '../model/model.ts';
+import { carriedFunctions } from './carried.ts';
 import { coldParentName } from './names.ts';
 import { describe, type Sides, sameForm, sameTarget } from './same.ts';
 import { tableDifference } from './tables.ts';
@@ -28,7 +29,7 @@ export function compareFunctions(sides: Sides): FunctionChange[] {
   for (const b of before.pieces)
     if (b.kind === 'function' && isCode(before, b) && !correlation.afterOf(b))
       changes.push({ name: b.name, status: 'removed', before: b });
-  return changeTogether(changes);
+  return pullCallers(before, after, changeTogether(changes));
 }
 
 function isCode(model: ObjectModel, piece: Piece): boolean {
@@ -62,6 +63,30 @@ function changeTogether(changes: FunctionChange[]): FunctionChange[] {
       difference: { kind: 'with', offset: 0, before: cause.name, after: cause.name },
     };
   });
+}
+
+/** Callers of a changed function that ftrace cannot enter change with it, and so on up to those that it can. */
+function pullCallers(before: ObjectModel, after: ObjectModel, changes: FunctionChange[]): FunctionChange[] {
+  let current = changes;
+  for (;;) {
+    const causes = new Map<Piece, Piece>();
+    for (const [callee, callers] of carriedFunctions(before, after, current))
+      for (const caller of callers) causes.set(caller, callee);
+    let pulled = false;
+    current = current.map((change) => {
+      const cause = change.status === 'same' && change.after && causes.get(change.after);
+      if (!cause) return change;
+      pulled = true;
+      return {
+        ...change,
+        status: 'changed',
+        difference: { kind: 'with', offset: 0, before: cause.name, after: cause.name },
+      };
+    });
+    if (!pulled) return current;
+    // A caller in a cold part changes its parent too.
+    current = changeTogether(current);
+  }
 }
 
 /** The first difference of two functions that were paired, or `undefined` when they are the same. */

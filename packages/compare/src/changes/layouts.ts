@@ -1,17 +1,15 @@
 import type { Finding } from '@klpkit/findings';
-import { BTF_KIND, type Btf, type BtfStruct, findSection, readBtf, sectionBytes } from '@klpkit/formats';
-import type { ObjectModel } from '../model/model.ts';
+import { BTF_KIND, type Btf, type BtfStruct, readBtf } from '@klpkit/formats';
 
 /**
- * Structures and unions whose layout differs between two objects compiled with `-gbtf`; none when either has no `.BTF`.
+ * Structures and unions whose layout differs between two compilations of a unit, by their BTF (the content of `.BTF`).
  *
  * Machine code alone does not show it: a function that only passes a structure on is the same on both sides, and objects that the
  * running kernel allocated before the livepatch keep the old layout.
  */
-export function compareLayouts(before: ObjectModel, after: ObjectModel): Finding[] {
-  const had = typesOf(before);
-  const has = typesOf(after);
-  if (!had || !has) return [];
+export function compareLayouts(before: Uint8Array, after: Uint8Array): Finding[] {
+  const had = readBtf(before);
+  const has = readBtf(after);
   const findings: Finding[] = [];
   for (const kind of [BTF_KIND.STRUCT, BTF_KIND.UNION]) {
     for (let id = 1; id < has.count; id++) {
@@ -34,11 +32,6 @@ export function compareLayouts(before: ObjectModel, after: ObjectModel): Finding
     }
   }
   return findings;
-}
-
-function typesOf(model: ObjectModel): Btf | undefined {
-  const section = findSection(model.elf, '.BTF');
-  return section && readBtf(sectionBytes(model.elf, section));
 }
 
 /** The first difference in words, or `undefined` for the same layout. */
