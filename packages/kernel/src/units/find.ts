@@ -6,6 +6,7 @@ import { parseConfig } from '../config.ts';
 import { moduleName } from '../modules.ts';
 import type { Kernel, OnProgress, Unit } from '../types.ts';
 import { cachePath, readCached } from './cache.ts';
+import { isEntered } from './entered.ts';
 import { compilations, generatedFiles } from './flags.ts';
 import { includersOf } from './includes.ts';
 import { type FolderLists, folderLists, makefileText } from './lists.ts';
@@ -116,12 +117,15 @@ export async function builtFrom(
       continue;
     }
     const lists = await folderLists(kernel, folder, signal);
-    if (lists) built.push(...objectsOf(lists, folder, source));
-    if (lists && built.length > 0) break;
+    const found = lists ? objectsOf(lists, folder, source) : [];
+    if (found.length === 0) continue;
+    if (await isEntered(kernel, folder, signal)) built.push(...found);
+    break;
   }
   for (const outside of await outsideFolders(kernel, source)) {
     const lists = outside === folder ? null : await folderLists(kernel, outside, signal);
-    if (lists) built.push(...objectsOf(lists, outside, source));
+    const found = lists ? objectsOf(lists, outside, source) : [];
+    if (found.length > 0 && (await isEntered(kernel, outside, signal))) built.push(...found);
   }
   return built;
 }
