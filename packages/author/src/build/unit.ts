@@ -17,6 +17,7 @@ import type { Unit } from '@klpkit/kernel';
 import type { CompiledUnit } from '../compile/index.ts';
 import { type Extraction, extract, makeResolver } from '../extract/index.ts';
 import { imagePositionByName, type KernelContext, type ShippedModule } from './context.ts';
+import { entryProblems } from './entries.ts';
 
 /** A unit whose code or data changes, matched with the shipped kernel and compared. */
 export interface JudgedUnit {
@@ -136,6 +137,7 @@ export async function extractUnit(
     provided,
     noreturns: context.noreturns,
     ibt: context.ibt,
+    entryProblem: entryProblems(context, comparison.before, match, shipped),
   });
   return extract({ unit: unit.source, number, object: unit.owner, comparison, resolver });
 }

@@ -225,6 +225,7 @@ class Extractor {
       case 'absolute':
         return this.#builder.referAbsolute(written);
       case 'external': {
+        if (!this.#isCall(reference, code, start)) this.#checkEntry({ name: target.name }, target.name, user);
         const symbol = this.#outside.external(target.name, user);
         return symbol === undefined ? undefined : { symbol, addend: reference.addend };
       }
@@ -261,10 +262,34 @@ class Extractor {
           });
           return undefined;
         }
+        if (!this.#isCall(reference, code, start)) this.#checkEntry({ piece: before }, before.name, user);
         const symbol = this.#outside.original(before, user);
         return symbol === undefined ? undefined : { symbol, addend: written - piece.start };
       }
     }
+  }
+
+  #isCall(reference: Reference, code: Uint8Array | undefined, start: number): boolean {
+    const { arch } = this.#request.comparison.after;
+    return code !== undefined && arch.isBranchOperand(code, reference.offset - start);
+  }
+
+  /** A pointer to a function that the shipped kernel does not expect to be called through one (IBT). */
+  #checkEntry(
+    which: { readonly piece: Piece } | { readonly name: string },
+    name: string,
+    user: string,
+  ): void {
+    const problem = this.#request.resolver.entryProblem?.(which);
+    if (problem === undefined) return;
+    this.#notes.add({
+      id: 'KLP118',
+      severity: 'error',
+      what: `${user} takes the address of ${name}, and ${problem}`,
+      why: 'a processor that enforces IBT stops the kernel at an indirect call that does not land on ENDBR',
+      next: `add a small function to the fix that calls ${name}, and take its address instead`,
+      at: { symbol: name },
+    });
   }
 
   #placeInFragments(target: Extract<Target, { kind: 'place' }>): OutPlace | undefined {

@@ -29,6 +29,7 @@ export interface ResolverInput {
   readonly provided: ReadonlySet<string>;
   readonly noreturns: ReadonlySet<string>;
   readonly ibt: boolean;
+  readonly entryProblem?: NonNullable<Resolver['entryProblem']>;
 }
 
 /**
@@ -47,6 +48,7 @@ export function makeResolver(input: ResolverInput): Resolver {
   return {
     noreturns: input.noreturns,
     ibt: input.ibt,
+    ...(input.entryProblem ? { entryProblem: input.entryProblem } : {}),
     position: (piece) => klp(object, input.positionOf(piece)),
     original(piece) {
       if (object === 'vmlinux' && piece.binding !== STB.LOCAL && isPlain(exports.get(piece.name)))

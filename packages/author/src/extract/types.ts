@@ -26,6 +26,13 @@ export interface Resolver {
   external(name: string): Location;
   /** Functions that objtool knows by name as never returning (tools/objtool/noreturns.h): their references keep the name. */
   readonly noreturns: ReadonlySet<string>;
+  /**
+   * Why an indirect call must not lead to a function of the running kernel, in words; absent, or without an answer, it may. Asked for
+   * every function whose address the livepatch takes.
+   */
+  readonly entryProblem?: (
+    function_: { readonly piece: Piece } | { readonly name: string },
+  ) => string | undefined;
   /** True when the kernel checks ENDBR instructions (CONFIG_X86_KERNEL_IBT): entries without one are declared to objtool. */
   readonly ibt: boolean;
 }
