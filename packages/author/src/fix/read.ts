@@ -276,7 +276,7 @@ class FixReader {
         'patch-does-not-apply',
         isApplied
           ? `${name} line ${hunk.patchLine}: ${path} has the change of this hunk already`
-          : `${name} line ${hunk.patchLine}: the hunk does not apply to ${path}: line ${line} should be ${JSON.stringify(expected)}, ${found === undefined ? 'the file ends before it' : `it is ${JSON.stringify(found)}`}`,
+          : `${name} line ${hunk.patchLine}: the hunk does not apply to ${path}: ${whatDiffers(line, expected, found)}`,
         'rebase the patch onto the source of this kernel',
         { file: path, line },
       );
@@ -348,4 +348,12 @@ class FixReader {
     this.#states.set(path, state);
     return state;
   }
+}
+
+function whatDiffers(line: number, expected: string, found: string | undefined): string {
+  // As patch(1): less context at one end than at the other says that the hunk touches that end of the file.
+  if (expected === found)
+    return 'it has less context at one end than at the other, so it belongs at that end of the file, where it does not fit';
+  const is = found === undefined ? 'the file ends before it' : `it is ${JSON.stringify(found)}`;
+  return `line ${line} should be ${JSON.stringify(expected)}, ${is}`;
 }
