@@ -107,6 +107,12 @@ interface BuiltUnit {
   readonly after: CompiledUnit;
 }
 
+/** Units compiled once more with debug information, and the views of the tree that they were compiled from. */
+interface Twins {
+  readonly compiled: readonly CompiledUnit[];
+  readonly overlays: readonly string[];
+}
+
 class Build {
   readonly #kernel: Kernel;
   readonly #options: BuildOptions;
@@ -169,17 +175,24 @@ class Build {
     this.#refuseErrors();
     if (plan.objects.length === 0) return this.#nothing(reached.units);
 
-    const finished = await finishModule(kernel, {
-      plan,
-      objects: extractions.flatMap((extraction) => (extraction.bytes ? [extraction.bytes] : [])),
-      placeholders: uniquePlaceholders(extractions),
-      signal: this.#options.signal,
-    });
+    // The module is finished by one program after another; what the report needs is compiled beside that.
+    const [finishing, twinning] = await Promise.allSettled([
+      finishModule(kernel, {
+        plan,
+        objects: extractions.flatMap((extraction) => (extraction.bytes ? [extraction.bytes] : [])),
+        placeholders: uniquePlaceholders(extractions),
+        signal: this.#options.signal,
+      }),
+      this.#twins(fix, units),
+    ]);
+    if (finishing.status === 'rejected') throw finishing.reason;
+    if (twinning.status === 'rejected') throw twinning.reason;
+    const finished = finishing.value;
     this.#findings.push(...finished.findings);
     const spent = finished.commands.map((command) => `${command.step} ${Math.round(command.ms)} ms`);
     this.#done('finish', `${finished.ko.length} bytes (${spent.join(', ')})`);
     this.#refuseErrors();
-    const { report, details } = await this.#report(fix, units, extractions, plan, finished.ko);
+    const { report, details } = this.#report(fix, units, extractions, plan, finished.ko, twinning.value);
     return {
       outcome: 'built',
       plan,
@@ -352,36 +365,43 @@ class Build {
     };
   }
 
-  async #report(
-    fix: Fix,
-    units: readonly BuiltUnit[],
-    extractions: readonly Extraction[],
-    plan: LivepatchPlan,
-    ko: Uint8Array,
-  ): Promise<{ report: Report; details: FunctionDetails[] }> {
-    // Twins with debug information say which source line an instruction comes from; a failure costs those lines only. They are
-    // made of the fixed text as it is, whose line numbers are those that a reader sees.
+  /**
+   * Units with debug information, which say what source line an instruction comes from; a failure costs those lines only. They are
+   * made of the fixed text as it is, whose line numbers are those that a reader sees.
+   */
+  async #twins(fix: Fix, units: readonly BuiltUnit[]): Promise<Twins> {
+    if (this.#options.sourceLines === false) return { compiled: [], overlays: [] };
     const overlay = makeOverlay(
       this.#kernel.sourceDir,
       fix.files.map((file) => ({ path: file.path, text: file.after })),
       join(this.#folder, 'shown'),
     );
-    const shown = this.#options.sourceLines === false ? [] : units;
     const { compiled } = await compileAll(
       this.#kernel,
-      shown.flatMap(({ judged: { unit } }) => [
+      units.flatMap(({ judged: { unit } }) => [
         { unit, side: 'before' as const, debug: true },
         { unit, side: 'after' as const, overlay, debug: true },
       ]),
       { jobs: this.#options.jobs ?? 2, signal: this.#options.signal },
     );
+    return { compiled, overlays: [overlay.folder] };
+  }
+
+  #report(
+    fix: Fix,
+    units: readonly BuiltUnit[],
+    extractions: readonly Extraction[],
+    plan: LivepatchPlan,
+    ko: Uint8Array,
+    { compiled, overlays }: Twins,
+  ): { report: Report; details: FunctionDetails[] } {
     const debugOf = (unit: Unit, side: 'before' | 'after') =>
       compiled.find((entry) => entry.unit.object === unit.object && entry.side === side)?.bytes;
     const result = reportBuild({
       kernel: this.#kernel,
       name: plan.name,
       fix,
-      overlays: [overlay.folder],
+      overlays,
       units: units.map(({ judged, before, after }, index) => ({
         judged,
         before: before.bytes,
