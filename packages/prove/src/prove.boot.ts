@@ -28,7 +28,9 @@ function ourQemus(): string[] {
   return readdirSync('/proc').filter((pid) => {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      return stat.includes('(qemu-system-x86') && stat.includes(`) S ${process.pid} `);
+      // Behind the name come the state, whatever it is at this moment, and the parent.
+      const [, name, parent] = /\((.*)\) \S (\d+)/.exec(stat) ?? [];
+      return name === 'qemu-system-x86' && Number(parent) === process.pid;
     } catch {
       return false;
     }
