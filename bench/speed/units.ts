@@ -29,8 +29,8 @@ const folders = [
 /** `count` units of the kernel, the same each time. */
 export async function someUnits(kernel: Kernel, count: number): Promise<Unit[]> {
   const sources: string[] = [];
+  // Objects of init carry the build's own text.
   for (const folder of folders)
-    // Objects of init carry the build's own text.
     for (const name of await readdir(join(kernel.sourceDir, folder)))
       if (name.endsWith('.c')) sources.push(`${folder}/${name}`);
   const units: Unit[] = [];
