@@ -46,7 +46,10 @@ export function goesToCopy(
   // A pointer to a changed function must outlive the livepatch, so it is the original's; ftrace leads calls through it here.
   if (!comparison.correlation.beforeOf(target.piece)) return true;
   if (target.offset !== 0) return true;
-  return code !== undefined && comparison.after.arch.isBranchOperand(code, reference.offset - start);
+  return (
+    code !== undefined &&
+    comparison.after.arch.isBranchOperand(code, reference.offset - start, reference.type)
+  );
 }
 
 /** Finds what a unit's changed functions need, and what keeps them from being extracted. */

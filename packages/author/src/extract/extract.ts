@@ -42,6 +42,8 @@ class Extractor {
     [];
   /** Tracepoints of a module: the livepatch cannot follow their keys, so they stay off in the patched functions. */
   readonly #silent = new Set<string>();
+  /** Places of the jumps that were made no-ops for that, as `section:offset` of the new object. */
+  readonly #silenced = new Set<string>();
 
   constructor(request: ExtractRequest) {
     this.#request = request;
@@ -200,6 +202,8 @@ class Extractor {
     owner: Piece | undefined,
   ): void {
     const code = owner?.kind === 'object' ? undefined : bytes;
+    // A jump into a cold part has a relocation, which would write over the no-op.
+    if (this.#silenced.has(`${at.section}:${at.offset - 1}`)) return;
     const silent = code && probedTracepoint(reference.target);
     if (silent && this.#silent.has(silent)) {
       dropCall(code, reference.offset - start);
@@ -271,7 +275,7 @@ class Extractor {
 
   #isCall(reference: Reference, code: Uint8Array | undefined, start: number): boolean {
     const { arch } = this.#request.comparison.after;
-    return code !== undefined && arch.isBranchOperand(code, reference.offset - start);
+    return code !== undefined && arch.isBranchOperand(code, reference.offset - start, reference.type);
   }
 
   /** A pointer to a function that the shipped kernel does not expect to be called through one (IBT). */
@@ -395,6 +399,7 @@ class Extractor {
       const place = this.#pieces.get(site.piece);
       if (tracepoint === undefined || !nop || !place) continue;
       this.#bytes.get(site.piece)?.set(nop, place.offset + site.offset);
+      this.#silenced.add(`${place.section}:${place.offset + site.offset}`);
       this.#silent.add(tracepoint);
       this.#notes.add({
         id: 'KLP310',
@@ -439,6 +444,9 @@ class Extractor {
 
 /** Takes out a call or tail jump that is never reached; `at` is the place of its operand. */
 function dropCall(code: Uint8Array, at: number): void {
-  // A call becomes a no-op; a tail jump must not fall through, so it becomes a jump to itself.
-  code.set(code[at - 1] === 0xe8 ? [0x0f, 0x1f, 0x44, 0x00, 0x00] : [0xeb, 0xfe, 0x90, 0x90, 0x90], at - 1);
+  // A call becomes a no-op; a tail jump must not fall through, so it becomes a jump to itself. A conditional one has two bytes of
+  // operation before its operand.
+  if (code[at - 1] === 0xe8) code.set([0x0f, 0x1f, 0x44, 0x00, 0x00], at - 1);
+  else if (code[at - 1] === 0xe9) code.set([0xeb, 0xfe, 0x90, 0x90, 0x90], at - 1);
+  else code.set([0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00], at - 2);
 }

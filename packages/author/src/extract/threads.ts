@@ -17,9 +17,9 @@ export function threadMains(model: ObjectModel): Map<Piece, Piece> {
     if (model.kindOf(section) !== 'text' && model.kindOf(section) !== 'init') continue;
     const code = model.bytes(section);
     const references = model.references(section);
-    references.forEach(({ target, offset }, index) => {
+    references.forEach(({ target, offset, type }, index) => {
       if (target.kind !== 'piece' || target.piece.kind !== 'function' || target.offset !== 0) return;
-      if (model.arch.isBranchOperand(code, offset)) return;
+      if (model.arch.isBranchOperand(code, offset, type)) return;
       for (
         let next = index + 1;
         next < references.length && references[next].offset - offset <= reach;

@@ -10,8 +10,8 @@ export interface Arch {
   relocationName(type: number): string;
   /** True when the field holds a distance from its own place rather than a value. */
   isPcRelative(type: number): boolean;
-  /** True when the field at `at` of `code` is the operand of a direct call or jump. */
-  isBranchOperand(code: Uint8Array, at: number): boolean;
+  /** True when the field at `at` of `code`, filled by a relocation of `type`, is the operand of a direct call or jump. */
+  isBranchOperand(code: Uint8Array, at: number, type: number): boolean;
   /** True when a function whose first relocation, `offset` bytes from its start, refers to `name` begins with its ftrace entry. */
   isFtraceEntry(name: string, offset: number): boolean;
   /**

@@ -111,8 +111,10 @@ export const x86_64: Arch = {
   fieldWidth: (type) => widths.get(type),
   relocationName: (type) => names.get(type) ?? `type ${type}`,
   isPcRelative: (type) => pcRelative.has(type),
-  isBranchOperand(code, at) {
-    // e8 and e9, or 0f 80 to 0f 8f: no other instruction has these bytes before a 4-byte operand with a relocation.
+  isBranchOperand(code, at, type) {
+    // e8 and e9, or 0f 80 to 0f 8f: no other instruction has these bytes before a PC-relative operand of 4 bytes. An immediate may
+    // have them: in `movq $f, -0x18(%rbx)` e8 is the displacement.
+    if (type !== R_X86_64.PLT32 && type !== R_X86_64.PC32) return false;
     const last = code[at - 1];
     return last === 0xe8 || last === 0xe9 || (code[at - 2] === 0x0f && (last & 0xf0) === 0x80);
   },

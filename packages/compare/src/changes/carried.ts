@@ -39,11 +39,11 @@ export function carriedFunctions(
     // Tables describe places in a function and lead nowhere.
     if (kind === 'table' || kind === 'ignored' || kind === 'objtool') continue;
     const code = after.bytes(section);
-    for (const { target, offset } of after.references(section)) {
+    for (const { target, offset, type } of after.references(section)) {
       if (target.kind !== 'piece' || !candidates.has(target.piece)) continue;
       const from = after.pieceAt(section, offset);
       if (from === target.piece) continue;
-      const isCall = kind === 'text' && target.offset === 0 && after.arch.isBranchOperand(code, offset);
+      const isCall = kind === 'text' && target.offset === 0 && after.arch.isBranchOperand(code, offset, type);
       if (isCall && from) callers.get(target.piece)?.push(from);
       else callers.delete(target.piece);
     }
