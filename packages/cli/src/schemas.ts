@@ -53,7 +53,14 @@ const doctor = v.variant('outcome', [
     command: v.literal('doctor'),
     outcome: v.pipe(v.picklist(['ready', 'lacking']), v.description('lacking: remedy mends it')),
     tools: v.array(tool),
-    hasLibcHeaders: v.boolean(),
+    files: v.array(
+      v.strictObject({
+        what: text,
+        package: v.pipe(text, v.description('the Debian package that has it')),
+        path: v.optional(v.pipe(text, v.description('absent if it is not on this machine'))),
+        neededFor: v.array(text),
+      }),
+    ),
     kvm: v.strictObject({ mayBeUsed: v.boolean(), words: text }),
     cache: v.strictObject({ folder: text, freeBytes: count, words: text }),
     kernels: v.array(text),

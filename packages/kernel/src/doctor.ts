@@ -21,11 +21,21 @@ export interface ToolFact {
   readonly neededFor: readonly string[];
 }
 
+/** A file of the system, whether it is here, and for which commands. */
+export interface FileFact {
+  readonly what: string;
+  /** Debian package that has it. */
+  readonly package: string;
+  /** Where it is; absent if it is not on this machine. */
+  readonly path?: string;
+  readonly neededFor: readonly string[];
+}
+
 /** What `klpkit doctor` tells about the machine. */
 export interface DoctorReport {
   readonly tools: readonly ToolFact[];
-  /** Whether the C library's headers are there, for Kbuild's small programs. */
-  readonly hasLibcHeaders: boolean;
+  /** Files that are needed and are no programs to start here. */
+  readonly files: readonly FileFact[];
   readonly kvm: { readonly mayBeUsed: boolean; readonly words: string };
   readonly cache: { readonly folder: string; readonly freeBytes: number; readonly words: string };
   readonly kernels: readonly string[];
@@ -50,6 +60,35 @@ const tools: readonly { command: string; neededFor: readonly string[] }[] = [
   { command: 'qemu-system-x86_64', neededFor: [prove] },
 ];
 
+const files: readonly (Omit<FileFact, 'path'> & { readonly paths: readonly string[] })[] = [
+  {
+    what: 'C headers',
+    package: 'libc6-dev',
+    paths: ['/usr/include/stdio.h'],
+    // For Kbuild's small programs, which are built for this machine.
+    neededFor: [add, build],
+  },
+  {
+    what: 'static libc',
+    package: 'libc6-dev',
+    paths: ['/usr/lib/x86_64-linux-gnu/libc.a', '/usr/lib64/libc.a', '/usr/lib/libc.a'],
+    neededFor: [prove],
+  },
+  {
+    what: 'libelf',
+    package: 'libelf1',
+    // For objtool of the kernel's packages.
+    paths: ['/usr/lib/x86_64-linux-gnu/libelf.so.1', '/usr/lib64/libelf.so.1', '/usr/lib/libelf.so.1'],
+    neededFor: [build],
+  },
+  {
+    what: 'busybox',
+    package: 'busybox-static',
+    paths: ['/bin/busybox', '/usr/bin/busybox', '/usr/local/bin/busybox'],
+    neededFor: [prove],
+  },
+];
+
 /** Bytes that one kernel takes in the cache, packages included; measured 2.0 GB for 6.12. */
 const kernelBytes = 2.5e9;
 
@@ -64,15 +103,18 @@ export async function doctor(): Promise<DoctorReport> {
       neededFor,
     };
   });
-  const hasLibcHeaders = existsSync('/usr/include/stdio.h');
+  const foundFiles = files.map(({ paths, ...fact }): FileFact => {
+    const path = paths.find((one) => existsSync(one));
+    return { ...fact, ...(path === undefined ? {} : { path }) };
+  });
   const missing = found.filter(({ version }) => version === undefined).map((tool) => tool.package);
-  if (!hasLibcHeaders) missing.push('libc6-dev');
+  for (const file of foundFiles) if (file.path === undefined) missing.push(file.package);
   const folder = cacheRoot();
   const free = await freeBytes(folder);
   const room = Math.floor(free / kernelBytes);
   return {
     tools: found,
-    hasLibcHeaders,
+    files: foundFiles,
     kvm: await kvmFact(),
     cache: {
       folder,

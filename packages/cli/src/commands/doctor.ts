@@ -29,17 +29,12 @@ export const doctorCommand = buildCommand<{ json: boolean }, [], Context>({
       context.answer(answer);
     }
     const width = Math.max(...report.tools.map(({ command }) => command.length));
-    for (const { command, version, neededFor } of report.tools) {
-      const state =
-        version === undefined ? context.paint('bad', 'missing') : context.paint('good', 'ok     ');
-      context.say(
-        `${state} ${command.padEnd(width)}  ${version ?? `needed for klpkit ${neededFor.join(', ')}`}`,
-      );
-    }
-    const headers = report.hasLibcHeaders
-      ? context.paint('good', 'ok     ')
-      : context.paint('bad', 'missing');
-    context.say(`${headers} ${'C library'.padEnd(width)}  headers for the small programs of Kbuild`);
+    const tell = (what: string, found: string | undefined, neededFor: readonly string[]) => {
+      const state = found === undefined ? context.paint('bad', 'missing') : context.paint('good', 'ok     ');
+      context.say(`${state} ${what.padEnd(width)}  ${found ?? `needed for klpkit ${neededFor.join(', ')}`}`);
+    };
+    for (const { command, version, neededFor } of report.tools) tell(command, version, neededFor);
+    for (const { what, path, neededFor } of report.files) tell(what, path, neededFor);
     const { cache, kernels } = report;
     context.say(`        ${'KVM'.padEnd(width)}  ${report.kvm.words}`);
     context.say(
