@@ -151,15 +151,37 @@ async function buildOne(kernel: Kernel, target: Kernel, file: string): Promise<B
         );
       return { file, unit, headers: along, seconds: seconds(), livepatch: result };
     } catch (error) {
-      const needsHeaders =
-        along.length === 0 &&
-        error instanceof Refusal &&
-        error.findings.some((finding) => finding.id === 'does-not-compile');
-      const included = needsHeaders ? await changedHeadersOf(kernel, target, file) : [];
-      if (included.length === 0) return refused(reasonsOf(error));
-      along = included;
+      const message =
+        error instanceof Refusal
+          ? error.findings
+              .filter((finding) => finding.id === 'does-not-compile')
+              .map((finding) => `${finding.what}\n${finding.why ?? ''}`)
+              .join('\n')
+          : '';
+      const more = message === '' ? [] : await headersFor(kernel, target, file, message, along);
+      if (more.length === 0) return refused(reasonsOf(error));
+      along = [...along, ...more].sort();
     }
   }
+}
+
+/** Of the changed headers that a source includes, those that bring what the compiler misses; all, when no message names them. */
+async function headersFor(
+  kernel: Kernel,
+  target: Kernel,
+  file: string,
+  message: string,
+  along: readonly string[],
+): Promise<string[]> {
+  const candidates = (await changedHeadersOf(kernel, target, file)).filter((path) => !along.includes(path));
+  const missed = new Set([...message.matchAll(/['‘](\w+)['’]/g)].map((match) => match[1]));
+  const bringing: string[] = [];
+  for (const path of candidates) {
+    // Its lines around a change count too: a function's name may stand above the parameter that changes.
+    const words = (await patchOf(kernel.sourceDir, target.sourceDir, [path])).match(/\w+/g) ?? [];
+    if (message.includes(`${path}:`) || words.some((word) => missed.has(word))) bringing.push(path);
+  }
+  return bringing.length > 0 ? bringing : candidates;
 }
 
 /** Changed headers that a source names, directly or through other changed ones. */
