@@ -1,7 +1,7 @@
 export { type Arch, archOf, type DecodedInstruction } from './arch/arch.ts';
 export { carriedFunctions, hasFtraceEntry } from './changes/carried.ts';
 export { compareObjects } from './changes/compare.ts';
-export { compareLayouts } from './changes/layouts.ts';
+export { compareLayouts, compareSignatures } from './changes/layouts.ts';
 export { coldParentName, isFreshPiece, isNumbered, stemOf } from './changes/names.ts';
 export { describe } from './changes/same.ts';
 export type {

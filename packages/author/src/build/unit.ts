@@ -3,6 +3,7 @@ import {
   type Comparison,
   compareLayouts,
   compareObjects,
+  compareSignatures,
   matchImage,
   matchModule,
   modulePosition,
@@ -59,7 +60,8 @@ export async function judgeUnit(
   if (match.counts.different > 0) match = matchWith(readObjectModel(await objects.exact()));
   const compared = compareObjects(before, readObjectModel(objects.after.bytes));
   const layouts = layoutFindings(objects.before, objects.after);
-  const comparison = { ...compared, findings: [...compared.findings, ...layouts] };
+  const signatures = signatureFindings(objects.before, objects.after, compared);
+  const comparison = { ...compared, findings: [...compared.findings, ...layouts, ...signatures] };
   return { unit, match, comparison, shipped, findings: matchFindings(context, unit, match) };
 }
 
@@ -70,6 +72,19 @@ export function layoutFindings(
 ): Finding[] {
   if (before.types.length === 0 || after.types.length === 0) return [];
   return compareLayouts(before.types, after.types);
+}
+
+/** Changed global functions whose types change; none where the compiler writes no types. */
+function signatureFindings(
+  before: Pick<CompiledUnit, 'types'>,
+  after: Pick<CompiledUnit, 'types'>,
+  { functions }: Comparison,
+): Finding[] {
+  if (before.types.length === 0 || after.types.length === 0) return [];
+  const names = functions
+    .filter((change) => change.status === 'changed' && change.after && change.after.binding !== STB.LOCAL)
+    .map((change) => change.name);
+  return compareSignatures(before.types, after.types, names);
 }
 
 /** How many functions that do not match are named; the rest are counted. */
