@@ -6,12 +6,15 @@ import {
   type FunctionChange,
   hasFtraceEntry,
   isRuntimeConstantTable,
+  type ObjectModel,
   type Piece,
   type Reference,
   replacementOf,
   type TableEntry,
+  type Target,
 } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
+import { SHF, SHT } from '@klpkit/formats';
 import { threadMains } from './threads.ts';
 
 /** Everything of an after object that goes into a livepatch. */
@@ -103,9 +106,12 @@ export function closeOver(unit: string, comparison: Comparison): Closure {
   const visit = (references: readonly Reference[], from: Piece) => {
     for (const { target } of references) {
       if (target.kind === 'place') {
-        if (after.kindOf(target.section) !== 'fragments') continue;
-        const fragment = afterTables.fragmentAt(target.section, target.offset);
-        if (target.section.name === '.altinstr_replacement') continue;
+        const fragment = isUnnamedConstant(after, target)
+          ? unnamedStretch(after, target)
+          : after.kindOf(target.section) === 'fragments' && target.section.name !== '.altinstr_replacement'
+            ? afterTables.fragmentAt(target.section, target.offset)
+            : undefined;
+        if (!fragment) continue;
         const key = `${fragment.section.index}:${fragment.start}`;
         if (fragments.has(key)) continue;
         fragments.set(key, fragment);
@@ -168,6 +174,33 @@ export function closeOver(unit: string, comparison: Comparison): Closure {
     fragments: [...fragments.values()].sort((a, b) => order(a, b) || a.end - b.end),
     findings,
   };
+}
+
+type Place = Extract<Target, { kind: 'place' }>;
+
+/** Content that the compiler made and gave no name, such as the initial value of a large local variable. */
+function isUnnamedConstant(model: ObjectModel, { section, offset }: Place): boolean {
+  return (
+    model.kindOf(section) === 'rodata' &&
+    (section.flags & SHF.WRITE) === 0 &&
+    section.type !== SHT.NOBITS &&
+    offset >= 0 &&
+    offset < section.size
+  );
+}
+
+/**
+ * Everything around a place up to the variables on both sides: where one unnamed constant ends and the next begins cannot be told.
+ * It begins where the section's alignment holds.
+ */
+function unnamedStretch(model: ObjectModel, { section, offset }: Place): Fragment {
+  let start = 0;
+  let end = section.size;
+  for (const piece of model.piecesIn(section)) {
+    if (piece.start + piece.size <= offset) start = Math.max(start, piece.start + piece.size);
+    if (piece.start > offset) end = Math.min(end, piece.start);
+  }
+  return { section, start: start - (start % Math.max(1, section.align)), end };
 }
 
 function isListed(change: FunctionChange): boolean {

@@ -1,5 +1,6 @@
 import {
   type Fragment,
+  type ObjectModel,
   type Piece,
   type Reference,
   replacementOf,
@@ -42,6 +43,8 @@ class Extractor {
     [];
   /** Tracepoints of a module: the livepatch cannot follow their keys, so they stay off in the patched functions. */
   readonly #silent = new Set<string>();
+  /** What the before object takes the address of: the shipped code does so too, and knows what for. */
+  #takenBefore: ReadonlySet<Piece | string> | undefined;
   /** Places of the jumps that were made no-ops for that, as `section:offset` of the new object. */
   readonly #silenced = new Set<string>();
 
@@ -164,7 +167,14 @@ class Extractor {
 
   #copyFragment(part: Fragment): void {
     const bytes = this.#cleared(part.section, part.start, part.end);
-    const place = this.#builder.append(part.section.name, part.section.flags & kept, 1, bytes);
+    // Code and replacements are found by their place; constants may be read by instructions that want them aligned.
+    const align = this.#request.comparison.after.kindOf(part.section) === 'rodata' ? part.section.align : 1;
+    const place = this.#builder.append(
+      part.section.name,
+      part.section.flags & kept,
+      Math.max(1, align),
+      bytes,
+    );
     this.#fragments.push({ part, place, bytes });
   }
 
@@ -278,7 +288,7 @@ class Extractor {
     return code !== undefined && arch.isBranchOperand(code, reference.offset - start, reference.type);
   }
 
-  /** A pointer to a function that the shipped kernel does not expect to be called through one (IBT). */
+  /** A new pointer to a function that the shipped kernel does not expect to be called through one (IBT). */
   #checkEntry(
     which: { readonly piece: Piece } | { readonly name: string },
     name: string,
@@ -286,6 +296,8 @@ class Extractor {
   ): void {
     const problem = this.#request.resolver.entryProblem?.(which);
     if (problem === undefined) return;
+    this.#takenBefore ??= addressesTaken(this.#request.comparison.before);
+    if (this.#takenBefore.has('piece' in which ? which.piece : which.name)) return;
     this.#notes.add({
       id: 'KLP118',
       severity: 'error',
@@ -440,6 +452,22 @@ class Extractor {
     for (const name of this.#builder.undefinedNames())
       if (name.startsWith('__SCT__')) this.#outside.external(`__SCK__${name.slice('__SCT__'.length)}`, name);
   }
+}
+
+/** Functions and variables of an object, and names of other objects', whose address it takes. */
+function addressesTaken(model: ObjectModel): Set<Piece | string> {
+  const taken = new Set<Piece | string>();
+  for (const section of model.elf.sections) {
+    const kind = model.kindOf(section);
+    if (kind === 'table' || kind === 'ignored' || kind === 'objtool') continue;
+    const code = section.flags & SHF.EXECINSTR ? model.bytes(section) : undefined;
+    for (const { target, offset, type } of model.references(section)) {
+      if (code && model.arch.isBranchOperand(code, offset, type)) continue;
+      if (target.kind === 'piece') taken.add(target.piece);
+      if (target.kind === 'external') taken.add(target.name);
+    }
+  }
+  return taken;
 }
 
 /** Takes out a call or tail jump that is never reached; `at` is the place of its operand. */

@@ -45,7 +45,7 @@ export function makeResolver(input: ResolverInput): Resolver {
       ? { kind: 'klp', object: where, name: answer.value.name, sympos: answer.value.sympos }
       : { kind: 'unresolved', reason: answer.reason };
 
-  return {
+  const resolver: Resolver = {
     noreturns: input.noreturns,
     ibt: input.ibt,
     ...(input.entryProblem ? { entryProblem: input.entryProblem } : {}),
@@ -53,7 +53,10 @@ export function makeResolver(input: ResolverInput): Resolver {
     original(piece) {
       if (object === 'vmlinux' && piece.binding !== STB.LOCAL && isPlain(exports.get(piece.name)))
         return { kind: 'export' };
-      return klp(object, input.positionOf(piece));
+      const own = input.positionOf(piece);
+      // A weak function that another unit overrides: the kernel has that other one, and the unit's own code calls it.
+      if (!own.ok && piece.binding === STB.WEAK) return resolver.external(piece.name);
+      return klp(object, own);
     },
     external(name) {
       const known = exports.get(name);
@@ -83,6 +86,7 @@ export function makeResolver(input: ResolverInput): Resolver {
       };
     },
   };
+  return resolver;
 }
 
 /** Exported by vmlinux to everybody. A namespace would have to be imported, which modpost checks; a KLP relocation needs none. */
