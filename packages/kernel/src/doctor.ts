@@ -1,5 +1,4 @@
-import { constants, existsSync } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import {
   aptInstall,
   CommandNotFound,
@@ -36,7 +35,6 @@ export interface DoctorReport {
   readonly tools: readonly ToolFact[];
   /** Files that are needed and are no programs to start here. */
   readonly files: readonly FileFact[];
-  readonly kvm: { readonly mayBeUsed: boolean; readonly words: string };
   readonly cache: { readonly folder: string; readonly freeBytes: number; readonly words: string };
   readonly kernels: readonly string[];
   /** The one command that installs all that is missing; absent if nothing is. */
@@ -115,7 +113,6 @@ export async function doctor(): Promise<DoctorReport> {
   return {
     tools: found,
     files: foundFiles,
-    kvm: await kvmFact(),
     cache: {
       folder,
       freeBytes: free,
@@ -133,20 +130,5 @@ async function versionOf(command: string): Promise<string | undefined> {
   } catch (error) {
     if (error instanceof CommandNotFound) return undefined;
     throw error;
-  }
-}
-
-/** Says whether KVM can be used, as far as that shows without starting a machine. */
-async function kvmFact(): Promise<DoctorReport['kvm']> {
-  const slow = 'proofs run by emulation (TCG), which is slower and otherwise the same';
-  if (!existsSync('/dev/kvm')) return { mayBeUsed: false, words: `there is no /dev/kvm; ${slow}` };
-  try {
-    await access('/dev/kvm', constants.R_OK | constants.W_OK);
-    return {
-      mayBeUsed: true,
-      words: '/dev/kvm is there and may be used; a proof tries it and falls back to emulation',
-    };
-  } catch {
-    return { mayBeUsed: false, words: `/dev/kvm is there, but this user may not open it; ${slow}` };
   }
 }

@@ -17,14 +17,21 @@ export const doctorCommand = buildCommand<{ json: boolean }, [], Context>({
   },
   parameters: { flags: { json: jsonFlag } },
   func: action('doctor', async (context) => {
-    const { doctor } = await import('@klpkit/kernel');
-    const report = await doctor();
+    const [{ doctor }, { kvmState }] = await Promise.all([import('@klpkit/kernel'), import('@klpkit/prove')]);
+    const [report, { isPlausible, reason }] = await Promise.all([doctor(), kvmState()]);
+    const kvm = {
+      mayBeUsed: isPlausible,
+      words: isPlausible
+        ? 'it looks usable; a proof tries it first and falls back to emulation'
+        : `${reason}; proofs run by emulation, which is slower and otherwise the same`,
+    };
     const isReady = report.remedy === undefined;
     if (context.isJson) {
       const answer: Answer<'doctor'> = {
         command: 'doctor',
         outcome: isReady ? 'ready' : 'lacking',
         ...report,
+        kvm,
       };
       context.answer(answer);
     }
@@ -36,7 +43,7 @@ export const doctorCommand = buildCommand<{ json: boolean }, [], Context>({
     for (const { command, version, neededFor } of report.tools) tell(command, version, neededFor);
     for (const { what, path, neededFor } of report.files) tell(what, path, neededFor);
     const { cache, kernels } = report;
-    context.say(`        ${'KVM'.padEnd(width)}  ${report.kvm.words}`);
+    context.say(`        ${'KVM'.padEnd(width)}  ${kvm.words}`);
     context.say(
       `        ${'cache'.padEnd(width)}  ${cache.folder}, ${bytesText(cache.freeBytes)} free: ${cache.words}`,
     );
