@@ -115,6 +115,43 @@ describe('entries of special sections', () => {
     expect(jump).toContain('.altinstr_aux+0');
   });
 
+  test('each function jumps to its own part', async () => {
+    const source = ['first', 'second', 'third']
+      .map(
+        (name) => `extern char ${name}_flag;
+          int ${name}(int n) {
+            AUX(${name}_flag);
+          #if defined(FIX) && ${name === 'second' ? 0 : 1}
+            n++;
+          #endif
+            return external(n); }`,
+      )
+      .join('\n');
+    const { object } = await extractPair(source, {
+      image: ['first_flag', 'third_flag'],
+    });
+    const aux = sectionUses(object, '.altinstr_aux');
+    expect(aux.filter((use) => use.startsWith('use'))).toEqual([
+      'use ref(first_flag)-5',
+      'use ref(third_flag)-5',
+    ]);
+    const half = bytesOf(object, '.altinstr_aux').length / 2;
+    const jumps = ['first', 'third'].map((name) =>
+      object
+        .referencesOf(pieceOf(object, name))
+        .flatMap(({ target }) =>
+          target.kind === 'place' ? [`${target.section.name}+${target.offset}`] : [],
+        ),
+    );
+    expect(jumps.map((list) => list[0])).toEqual(['.altinstr_aux+0', `.altinstr_aux+${half}`]);
+    expect(aux.filter((use) => use.startsWith('call')).map((use) => use.replace(/\+\d+/, ''))).toEqual([
+      'call first',
+      'call first',
+      'call third',
+      'call third',
+    ]);
+  });
+
   test('an entry point without ENDBR is declared where the kernel checks for it', async () => {
     const source = `
       static noinline int f(int n) {
@@ -276,6 +313,37 @@ describe('jump labels', () => {
     expect(probe?.mnemonic).toMatch(instruction);
     expect(at(is, probe?.offset ?? -1)?.mnemonic).toBe(instruction.source === 'jmp' ? 'jmp' : 'nopl');
     expect(is.some(({ text }) => text.includes('bad'))).toBe(false);
+  });
+
+  test('a silenced jump into a cold part has no relocation left to write over the no-op', async () => {
+    const code = `extern void rare(const char *) __attribute__((cold));
+      ${traced('if (BRANCH(__tracepoint_sync)) { rare("cold"); rare("part"); __SCT__tp_func_sync(n); } return external(n) + 2;')}`;
+    const { object, extraction, comparison } = await extractPair(code, {
+      ...kvm,
+      exports: { rare: { owner: 'vmlinux' } },
+    });
+    // The premise: the jump leads to another section.
+    expect(uses(comparison.after, 'f')).toContain('call f.cold');
+    expect(told({ extraction })).toEqual(['KLP310 warning f']);
+    expect(uses(object, 'f')).not.toContain('call f.cold');
+    const mnemonics = object.arch
+      .instructions(object.content(pieceOf(object, 'f')))
+      .map(({ mnemonic }) => mnemonic);
+    expect(mnemonics.filter((mnemonic) => mnemonic === 'nopl')).toHaveLength(1);
+    expect(mnemonics).not.toContain('(bad)');
+  });
+
+  test('a conditional jump to the probes is taken out whole', async () => {
+    const code = traced(
+      'if (BRANCH(__tracepoint_sync)) asm volatile("test %0, %0\\njne __SCT__tp_func_sync" : : "r" (n)); return external(n) + 2;',
+    );
+    const { object, comparison } = await extractPair(code, kvm);
+    const code_ = (model: typeof object) => model.arch.instructions(model.content(pieceOf(model, 'f')));
+    expect(code_(comparison.after).some(({ mnemonic }) => mnemonic === 'jne')).toBe(true);
+    expect(code_(object).map(({ offset }) => offset)).toEqual(
+      code_(comparison.after).map(({ offset }) => offset),
+    );
+    expect(code_(object).some(({ mnemonic }) => /^j[^m]/.test(mnemonic))).toBe(false);
   });
 
   test('a tracepoint of vmlinux fires as before', async () => {
