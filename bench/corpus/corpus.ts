@@ -175,12 +175,21 @@ async function headersFor(
 ): Promise<string[]> {
   const candidates = (await changedHeadersOf(kernel, target, file)).filter((path) => !along.includes(path));
   const missed = new Set([...message.matchAll(/['‘](\w+)['’]/g)].map((match) => match[1]));
+  // Where the message names nothing, the line of source that it shows may.
+  const shown = new Set(
+    [...message.matchAll(/^ *\d+ \|(.*)$/gm)].flatMap(([, line]) => (line as string).match(/\w{6,}/g) ?? []),
+  );
   const bringing: string[] = [];
+  const touching: string[] = [];
   for (const path of candidates) {
-    // Its lines around a change count too: a function's name may stand above the parameter that changes.
-    const words = (await patchOf(kernel.sourceDir, target.sourceDir, [path])).match(/\w+/g) ?? [];
-    if (message.includes(`${path}:`) || words.some((word) => missed.has(word))) bringing.push(path);
+    const lines = (await patchOf(kernel.sourceDir, target.sourceDir, [path])).split('\n');
+    // Lines around a change count too: a function's name may stand above the parameter that changes.
+    const words = (list: readonly string[]) => list.flatMap((line) => line.match(/\w+/g) ?? []);
+    if (message.includes(`${path}:`) || words(lines).some((word) => missed.has(word))) bringing.push(path);
+    if (words(lines.filter((line) => /^[+-][^+-]/.test(line))).some((word) => shown.has(word)))
+      touching.push(path);
   }
+  if (bringing.length === 0 && touching.length > 0) return touching;
   return bringing.length > 0 ? bringing : candidates;
 }
 
