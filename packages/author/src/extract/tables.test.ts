@@ -325,7 +325,7 @@ describe('jump labels', () => {
     // The premise: the jump leads to another section.
     expect(uses(comparison.after, 'f')).toContain('call f.cold');
     expect(told({ extraction })).toEqual(['KLP310 warning f']);
-    expect(uses(object, 'f')).not.toContain('call f.cold');
+    expect(uses(object, 'f').filter((use) => /f.cold/.test(use))).toEqual([]);
     const mnemonics = object.arch
       .instructions(object.content(pieceOf(object, 'f')))
       .map(({ mnemonic }) => mnemonic);
