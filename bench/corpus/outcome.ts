@@ -79,7 +79,7 @@ function partly(outcomes: readonly Outcome[]): string[] {
   return without.length === 0
     ? []
     : [
-        `Of the proven ones ${without.length} patch a module that cannot be loaded in the proof machine (it needs hardware): ${without.map(({ file }) => file).join(', ')}. They were loaded, enabled, reverted and unloaded without it.`,
+        `Of the proven ones ${without.length} patch a module that cannot be loaded in the proof machine: ${without.map(({ file }) => file).join(', ')}. They were loaded, enabled, reverted and unloaded without it.`,
       ];
 }
 
