@@ -9,6 +9,7 @@ import {
 } from '@klpkit/compare';
 import { R_X86_64, type Section, SHF, SHT, STB, STT } from '@klpkit/formats';
 import { type Closure, closeOver, goesToCopy, referencesIn } from './closure.ts';
+import { reachedOnlyBy, type Stretch, trap } from './dead-code.ts';
 import { ObjectBuilder, type OutPlace, type OutReference } from './emit.ts';
 import { Notes } from './notes.ts';
 import { identifier, Outside } from './outside.ts';
@@ -45,8 +46,8 @@ class Extractor {
   readonly #silent = new Set<string>();
   /** What the before object takes the address of: the shipped code does so too, and knows what for. */
   #takenBefore: ReadonlySet<Piece | string> | undefined;
-  /** Places of the jumps that were made no-ops for that, as `section:offset` of the new object. */
-  readonly #silenced = new Set<string>();
+  /** The jumps that were made no-ops for that, and the code that nothing reaches since, in bytes from each function's start. */
+  readonly #silenced = new Map<Piece, Stretch[]>();
 
   constructor(request: ExtractRequest) {
     this.#request = request;
@@ -213,7 +214,7 @@ class Extractor {
   ): void {
     const code = owner?.kind === 'object' ? undefined : bytes;
     // A jump into a cold part has a relocation, which would write over the no-op.
-    if (this.#silenced.has(`${at.section}:${at.offset - 1}`)) return;
+    if (owner && this.#isSilenced(owner, reference.offset - owner.start)) return;
     const silent = code && probedTracepoint(reference.target);
     if (silent && this.#silent.has(silent)) {
       dropCall(code, reference.offset - start);
@@ -329,6 +330,8 @@ class Extractor {
   #copyEntry(entry: TableEntry): void {
     const { comparison } = this.#request;
     if (this.#keyInModule(entry)) return;
+    const site = entry.references[0]?.target;
+    if (site?.kind === 'piece' && this.#isSilenced(site.piece, site.offset)) return;
     const bytes = this.#cleared(entry.section, entry.start, entry.start + entry.size);
     const align = entry.size % entry.section.align === 0 ? entry.section.align : 1;
     const place = this.#builder.append(
@@ -397,21 +400,21 @@ class Extractor {
   }
 
   /**
-   * Makes the jump of each tracepoint whose key is in a module a no-op, as it is while the tracepoint is off. The call behind it,
-   * through a static call of the same module, is then never reached and goes too.
+   * Makes the jump of each tracepoint whose key is in a module a no-op, as it is while the tracepoint is off. The code behind it, a
+   * call of the same module's probes among it, is then never reached and goes too: objtool warns of code that nothing reaches.
    */
   #silenceTracepoints(): void {
-    const { after } = this.#request.comparison;
+    const { comparison } = this.#request;
+    const { arch } = comparison.after;
+    const jumps = new Map<Piece, Map<number, Uint8Array>>();
     for (const entry of this.#closure.entries) {
       const key = this.#keyOf(entry);
       const site = entry.references[0]?.target;
       if (!key || !isInModule(key) || site?.kind !== 'piece') continue;
       const tracepoint = tracepointOf(key.name);
-      const nop = after.arch.jumpLabelNop(after.content(site.piece).subarray(site.offset));
-      const place = this.#pieces.get(site.piece);
-      if (tracepoint === undefined || !nop || !place) continue;
-      this.#bytes.get(site.piece)?.set(nop, place.offset + site.offset);
-      this.#silenced.add(`${place.section}:${place.offset + site.offset}`);
+      const nop = arch.jumpLabelNop(comparison.after.content(site.piece).subarray(site.offset));
+      if (tracepoint === undefined || !nop) continue;
+      jumps.set(site.piece, (jumps.get(site.piece) ?? new Map()).set(site.offset, nop));
       this.#silent.add(tracepoint);
       this.#notes.add({
         id: 'KLP310',
@@ -422,6 +425,19 @@ class Extractor {
         at: { symbol: site.piece.name },
       });
     }
+    for (const [piece, nops] of jumps) {
+      const bytes = this.#bytes.get(piece);
+      const base = this.#pieces.get(piece)?.offset ?? 0;
+      const dead = reachedOnlyBy(comparison, piece, new Set(nops.keys()));
+      for (const { start, end } of dead) bytes?.fill(trap, base + start, base + end);
+      for (const [start, nop] of nops) bytes?.set(nop, base + start);
+      const sites = [...nops].map(([start, nop]) => ({ start, end: start + nop.length }));
+      this.#silenced.set(piece, [...dead, ...sites]);
+    }
+  }
+
+  #isSilenced(piece: Piece, offset: number): boolean {
+    return this.#silenced.get(piece)?.some(({ start, end }) => start <= offset && offset < end) ?? false;
   }
 
   /**

@@ -303,21 +303,48 @@ describe('jump labels', () => {
     const length = at(was, site ?? -1)?.length ?? 0;
     const nop = [...object.content(pieceOf(object, 'f')).subarray(site, (site ?? 0) + length)];
     expect(nop).toEqual(length === 2 ? [0x66, 0x90] : [0x0f, 0x1f, 0x44, 0, 0]);
-    // All other instructions but the one to the probes are where they were.
-    const changed = was.filter(({ offset, mnemonic, length: size }) => {
-      const now = at(is, offset);
-      return now?.mnemonic !== mnemonic || now.length !== size;
-    });
-    expect(changed.map(({ offset }) => offset)).toHaveLength(2);
-    const probe = changed.find(({ offset }) => offset !== site);
-    expect(probe?.mnemonic).toMatch(instruction);
-    expect(at(is, probe?.offset ?? -1)?.mnemonic).toBe(instruction.source === 'jmp' ? 'jmp' : 'nopl');
-    expect(is.some(({ text }) => text.includes('bad'))).toBe(false);
+    // What it led to is gone, and nothing else: objtool would warn of code that nothing reaches.
+    const live = was.filter(({ offset, length: size }) =>
+      [...object.content(pieceOf(object, 'f')).subarray(offset, offset + size)].some((byte) => byte !== 0xcc),
+    );
+    const dead = was.filter((each) => !live.includes(each));
+    expect(dead.map(({ mnemonic }) => mnemonic).join()).toMatch(instruction);
+    for (const each of live.filter(({ offset }) => offset !== site))
+      expect(at(is, each.offset)).toEqual(each);
+    expect(live.length).toBeGreaterThan(5);
+    expect(live.length + dead.length).toBe(was.length);
+  });
+
+  test('entries that describe code behind a silenced jump go, those of shared code stay', async () => {
+    const code = `extern long key; ${traced(`
+      if (BRANCH(__tracepoint_sync)) { if (n < 5) BUG(); n += LOAD(&n); ALTERNATIVE("stac"); if (BRANCH(key)) external(4); __SCT__tp_func_sync(n); }
+      if (n > 7) BUG(); n += LOAD(&n); ALTERNATIVE("clac"); if (BRANCH(key)) external(5);
+      return external(n) + 2;`)}`;
+    const { object, extraction, comparison } = await extractPair(code, { ...kvm, image: ['key'] });
+    expect(told({ extraction })).toEqual(['KLP310 warning f']);
+    const entries = (model: typeof object) => [
+      bytesOf(model, '__bug_table').length / 12,
+      bytesOf(model, '__ex_table').length / 12,
+      bytesOf(model, '.altinstructions').length / 14,
+      bytesOf(model, '__jump_table').length / 16,
+    ];
+    expect(entries(comparison.after)).toEqual([2, 2, 2, 3]);
+    expect(entries(object)).toEqual([1, 1, 1, 1]);
+    // What stays leads to code that stays.
+    const content = object.content(pieceOf(object, 'f'));
+    const places = ['__bug_table', '__ex_table', '.altinstructions', '__jump_table'].flatMap((name) =>
+      sectionUses(object, name).flatMap((use) =>
+        / f\+(\d+)$/.exec(use)?.[1] ? [Number(/\+(\d+)$/.exec(use)?.[1])] : [],
+      ),
+    );
+    expect(places.length).toBeGreaterThanOrEqual(6);
+    for (const place of places) expect(content[place]).not.toBe(0xcc);
+    expect(uses(object, 'f').filter((use) => /external/.test(use))).toHaveLength(2);
   });
 
   test('a silenced jump into a cold part has no relocation left to write over the no-op', async () => {
     const code = `extern void rare(const char *) __attribute__((cold));
-      ${traced('if (BRANCH(__tracepoint_sync)) { rare("cold"); rare("part"); __SCT__tp_func_sync(n); } return external(n) + 2;')}`;
+      ${traced('if (BRANCH(__tracepoint_sync)) { rare("cold"); rare("part"); asm volatile("test %0, %0\\njne __SCT__tp_func_sync" : : "r" (n)); __SCT__tp_func_sync(n); } return external(n) + 2;')}`;
     const { object, extraction, comparison } = await extractPair(code, {
       ...kvm,
       exports: { rare: { owner: 'vmlinux' } },
@@ -331,19 +358,14 @@ describe('jump labels', () => {
       .map(({ mnemonic }) => mnemonic);
     expect(mnemonics.filter((mnemonic) => mnemonic === 'nopl')).toHaveLength(1);
     expect(mnemonics).not.toContain('(bad)');
-  });
-
-  test('a conditional jump to the probes is taken out whole', async () => {
-    const code = traced(
-      'if (BRANCH(__tracepoint_sync)) asm volatile("test %0, %0\\njne __SCT__tp_func_sync" : : "r" (n)); return external(n) + 2;',
+    // The calls of the probes there are taken out by themselves, conditional ones whole.
+    const cold = (model: typeof object) => model.arch.instructions(model.content(pieceOf(model, 'f.cold')));
+    expect(cold(comparison.after).some(({ mnemonic }) => mnemonic === 'jne')).toBe(true);
+    expect(cold(object).some(({ mnemonic }) => mnemonic === 'jne')).toBe(false);
+    expect(cold(object).map(({ offset }) => offset)).toEqual(
+      cold(comparison.after).map(({ offset }) => offset),
     );
-    const { object, comparison } = await extractPair(code, kvm);
-    const code_ = (model: typeof object) => model.arch.instructions(model.content(pieceOf(model, 'f')));
-    expect(code_(comparison.after).some(({ mnemonic }) => mnemonic === 'jne')).toBe(true);
-    expect(code_(object).map(({ offset }) => offset)).toEqual(
-      code_(comparison.after).map(({ offset }) => offset),
-    );
-    expect(code_(object).some(({ mnemonic }) => /^j[^m]/.test(mnemonic))).toBe(false);
+    expect(uses(object, 'f.cold').join()).not.toContain('tp_func');
   });
 
   test('a tracepoint of vmlinux fires as before', async () => {

@@ -53,6 +53,8 @@ export interface Step {
     readonly target: number /** Bytes of the displacement, the last of the instruction. */;
     readonly width: number;
   };
+  /** True for a return and an indirect jump: the next instruction is not run after it. */
+  readonly isEnd?: boolean;
   /** True for a no-operation of any length. */
   readonly isNop?: boolean;
 }

@@ -2,7 +2,7 @@ import { EM, R_X86_64 } from '@klpkit/formats';
 import iced from 'iced-x86';
 import { type Arch, type DecodedInstruction, registerArch, type Step } from './arch.ts';
 
-const { Decoder, DecoderOptions, Formatter, FormatterSyntax, Instruction, Mnemonic } = iced;
+const { Decoder, DecoderOptions, FlowControl, Formatter, FormatterSyntax, Instruction, Mnemonic } = iced;
 
 /** Field widths of the x86-64 psABI, table "Relocation Types". */
 const widths = new Map<number, number>([
@@ -157,7 +157,10 @@ export const x86_64: Arch = {
     walk(code, (start, length, instruction) => {
       const branch = branchOf(code, start, length, instruction);
       const step = { offset: start, length };
+      const flow = instruction.flowControl;
       if (branch) all.push({ ...step, branch });
+      else if (flow === FlowControl.Return || flow === FlowControl.IndirectBranch)
+        all.push({ ...step, isEnd: true });
       else all.push(instruction.mnemonic === Mnemonic.Nop ? { ...step, isNop: true } : step);
       return true;
     });
