@@ -342,6 +342,23 @@ describe('jump labels', () => {
     expect(uses(object, 'f').filter((use) => /external/.test(use))).toHaveLength(2);
   });
 
+  test.each([
+    ['a jump label that may be off', 'if (BRANCH(key)) return external(5);'],
+    [
+      'code that is replaced at boot',
+      'asm goto("661: jmp %l[elsewhere]\\n662: .pushsection .altinstructions,\\"a\\"\\n.long 661b - ., 663f - .\\n.long 7\\n.byte 662b - 661b, 664f - 663f\\n.popsection\\n.pushsection .altinstr_replacement,\\"ax\\"\\n663: nop\\n664:\\n.popsection" : : : : elsewhere);',
+    ],
+  ])('code shared with what a silenced jump led to stays: behind %s', async (_, other) => {
+    const code = `extern long key; ${traced(`
+      if (BRANCH(__tracepoint_sync)) { __SCT__tp_func_sync(n); goto shared; }
+      ${other}
+      shared: use("shared"); return external(n) + 2;
+      elsewhere: return external(7);`)}`;
+    const { object } = await extractPair(code, { ...kvm, image: ['key'] });
+    expect(uses(object, 'f')).toContain('call use');
+    expect(object.content(pieceOf(object, 'f'))).toContain(0xcc);
+  });
+
   test('a silenced jump into a cold part has no relocation left to write over the no-op', async () => {
     const code = `extern void rare(const char *) __attribute__((cold));
       ${traced('if (BRANCH(__tracepoint_sync)) { rare("cold"); rare("part"); asm volatile("test %0, %0\\njne __SCT__tp_func_sync" : : "r" (n)); __SCT__tp_func_sync(n); } return external(n) + 2;')}`;
