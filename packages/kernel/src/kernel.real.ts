@@ -285,6 +285,20 @@ describe('adding', () => {
     expect(await listKernels()).toEqual([]);
   });
 
+  it('a package that was damaged after it was fetched is named and removed', async () => {
+    const name = readdirSync(debsFolder()).find((file) => file.startsWith('linux-kbuild-6.12.117')) ?? '';
+    const path = join(debsFolder(), name);
+    const bytes = readFileSync(path);
+    bytes.fill(0, 50_000, 51_000);
+    rmSync(path);
+    writeFileSync(path, bytes);
+    await expect(addKernel(`debian:${release}`)).rejects.toThrow(
+      /linux-kbuild.*say SHA-256 \w{64}, the file has \w{64}/,
+    );
+    expect(existsSync(path)).toBe(false);
+    expect(leftovers()).toEqual([]);
+  });
+
   it('twice at once makes one kernel, and once more makes none', async () => {
     const [one, two] = await Promise.all([addKernel(`debian:${release}`), addKernel('debian:6.12')]);
     expect(two.release).toBe(release);

@@ -81,9 +81,17 @@ export function debPath(folder: string, deb: DebPackage): string {
   return join(folder, `${deb.name}_${deb.version.replaceAll(':', '%3a')}.deb`);
 }
 
-/** Whether the lists and the mirror disagree: the file that the lists name is gone. */
-export function isStaleLists(error: unknown): boolean {
-  return error instanceof CommandFailed && /\b404\b|Hash Sum mismatch|unexpected size/i.test(error.stderr);
+/** Thrown when a package cannot be fetched. `isStale`: the lists and the mirror disagree, the file that the lists name is gone. */
+export class FetchFailed extends MissingTool {
+  readonly isStale: boolean;
+  constructor(deb: DebPackage, stderr: string) {
+    const words = stderr.split('\n').filter((line) => line.startsWith('E: ') || line.startsWith('Err:'));
+    super(
+      `${deb.name} ${deb.version} cannot be fetched: ${words.join('; ') || stderr.trim()}`,
+      updateCommand(),
+    );
+    this.isStale = /\b404\b|Hash Sum mismatch|unexpected size/i.test(stderr);
+  }
 }
 
 /**
@@ -116,6 +124,8 @@ export async function fetchDeb(
     await apt(['apt-get', 'download', '-q', '-o', 'APT::Sandbox::User=root', `${deb.name}=${deb.version}`], {
       cwd: tmp,
       signal,
+    }).catch((error: unknown) => {
+      throw error instanceof CommandFailed ? new FetchFailed(deb, error.stderr) : error;
     });
     const [name] = (await readdir(tmp)).filter((file) => file.endsWith('.deb'));
     if (!name) throw new UsageError(`apt-get download left no ${deb.name} behind`, updateCommand());

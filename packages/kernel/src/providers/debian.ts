@@ -2,7 +2,16 @@ import { existsSync } from 'node:fs';
 import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MissingTool, UsageError } from '@klpkit/findings';
-import { cacheRoot, freeBytes, makeFolderAtomic, run, runPipe, withLock } from '@klpkit/host';
+import {
+  CommandFailed,
+  cacheRoot,
+  freeBytes,
+  makeFolderAtomic,
+  type PipeOptions,
+  run,
+  runPipe,
+  withLock,
+} from '@klpkit/host';
 import {
   type BuildVariables,
   cleanEnvironment,
@@ -15,7 +24,16 @@ import { parseConfig } from '../config.ts';
 import { prepareImage } from '../image.ts';
 import { debsFolder, findKernel, kernelFolder, kernelManifest, lockFile, sourcesFolder } from '../store.ts';
 import type { Kernel, OnProgress } from '../types.ts';
-import { aptNames, aptShow, type DebPackage, debPath, fetchDeb, isStaleLists, refreshLists } from './apt.ts';
+import {
+  aptNames,
+  aptShow,
+  checkDeb,
+  type DebPackage,
+  debPath,
+  FetchFailed,
+  fetchDeb,
+  refreshLists,
+} from './apt.ts';
 import { compareDebianVersions, dependencyNamed } from './deb822.ts';
 import { type DebianSpec, parseDebianSpec, releaseOfPackage } from './debian-spec.ts';
 
@@ -49,9 +67,9 @@ export async function addDebianKernel(spec: string, options: AddOptions = {}): P
   try {
     return await attempt();
   } catch (error) {
-    if (!isStaleLists(error)) throw error;
+    if (!(error instanceof FetchFailed && error.isStale)) throw error;
     await refreshLists('the package lists are older than the mirror', options.onProgress, options.signal);
-    return attempt();
+    return await attempt();
   }
 }
 
@@ -319,7 +337,29 @@ async function unpackDeb(
     'usr/bin',
   ];
   for (const top of tops) if (!members.includes(`./${top}`)) tar.push(`--exclude=./${top}`);
-  await runPipe([['dpkg-deb', '--fsys-tarfile', path], tar], { signal, onBytes: throttle(onBytes) });
+  await unpacking(path, deb, [['dpkg-deb', '--fsys-tarfile', path], tar], {
+    signal,
+    onBytes: throttle(onBytes),
+  });
+}
+
+/** Unpacks; if that fails because the .deb was damaged since it was fetched, removes it and says so. */
+async function unpacking(
+  path: string,
+  deb: DebPackage,
+  argvs: readonly (readonly string[])[],
+  options: PipeOptions,
+): Promise<void> {
+  try {
+    await runPipe(argvs, options);
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    await checkDeb(path, deb).catch(async (damage: unknown) => {
+      await rm(path, { force: true });
+      throw damage;
+    });
+    throw error;
+  }
 }
 
 /** Folders of the source that no unit for this architecture reads. */
@@ -353,7 +393,7 @@ async function unpackSource(
         unpack.push('-I', 'xz -T2', '--anchored', '--wildcards');
         unpack.push(...leftOut.map((pattern) => `--exclude=${pattern}`));
         const argvs = [['dpkg-deb', '--fsys-tarfile', path], ['tar', '-xO', archive], unpack];
-        await runPipe(argvs, { signal, onBytes: throttle(onBytes) });
+        await unpacking(path, deb, argvs, { signal, onBytes: throttle(onBytes) });
         if (!(await readdir(tmp)).includes('Makefile')) {
           throw new UsageError(`${path} holds no kernel source at ${archive}`);
         }
