@@ -97,7 +97,7 @@ try {
 const table = [
   `# Speed on ${values.kernel}`,
   '',
-  `Node ${process.version}, median of ${values.runs} runs in processes of their own. CPU is klpkit's own, without the programs that it starts.`,
+  `Node ${process.version}, median of ${values.runs} runs in processes of their own. CPU is klpkit's own, start of Node included, without the programs that it starts; reading an image is timed within the process.`,
   '',
   '| what | wall s | own CPU s | peak MB | |',
   '|---|---|---|---|---|',

@@ -16,11 +16,19 @@ let wall: number | undefined;
 
 const steps: Record<string, () => Promise<void>> = {
   async 'image-cold'() {
-    const image = await prepareImage(await openKernel(kernelId));
+    const kernel = await openKernel(kernelId);
+    const start = performance.now();
+    const image = await prepareImage(kernel);
+    image.btf()?.findStruct('task_struct');
+    wall = (performance.now() - start) / 1000;
     detail = `${image.symbols.count} symbols, ${image.btf()?.count ?? 0} types`;
   },
   async 'image-warm'() {
-    const image = await loadImage(await openKernel(kernelId));
+    const kernel = await openKernel(kernelId);
+    const start = performance.now();
+    const image = await loadImage(kernel);
+    image.symbols.find('vfs_read');
+    wall = (performance.now() - start) / 1000;
     detail = `${image.symbols.count} symbols`;
   },
   async build() {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Btf,
@@ -17,6 +17,7 @@ import {
   sectionBytes,
 } from '@klpkit/formats';
 import { writeFileAtomic } from '@klpkit/host';
+import { perFile } from './memo.ts';
 import type { Kernel } from './types.ts';
 
 /** The shipped kernel image, decompressed and read. */
@@ -42,11 +43,16 @@ const symbolsFile = 'symbols-1.bin';
  * ones read them back.
  */
 export async function loadImage(kernel: Kernel): Promise<KernelImage> {
-  const bytes = await readFile(kernel.vmlinux).catch(() => undefined);
-  if (!bytes) return prepareImage(kernel);
-  const elf = readElf(bytes);
+  const isThere = await stat(kernel.vmlinux).catch(() => undefined);
+  if (!isThere) return prepareImage(kernel);
+  const { bytes, elf } = await readImage(kernel.vmlinux);
   return image(bytes, elf, (await cachedSymbols(kernel)) ?? (await decodeSymbols(kernel, elf)));
 }
+
+const readImage = perFile(async (path) => {
+  const bytes = await readFile(path);
+  return { bytes, elf: readElf(bytes) };
+});
 
 /** Decompresses and decodes whatever is in the cache; what `loadImage` does on first use. */
 export async function prepareImage(kernel: Kernel): Promise<KernelImage> {

@@ -10,6 +10,7 @@ import {
   readSymbols,
   type SymbolTable,
 } from '@klpkit/formats';
+import { perFile } from './memo.ts';
 import type { Kernel } from './types.ts';
 
 /** A module as it is shipped. */
@@ -149,9 +150,13 @@ export interface Symver {
 }
 
 /** Every symbol that the kernel and its modules export, from the `Module.symvers` of its build. */
-export async function moduleSymvers(kernel: Kernel): Promise<Map<string, Symver>> {
-  return parseSymvers(await readFile(kernel.moduleSymvers, 'utf8'));
+export function moduleSymvers(kernel: Kernel): Promise<ReadonlyMap<string, Symver>> {
+  return readSymvers(kernel.moduleSymvers);
 }
+
+const readSymvers = perFile(
+  async (path): Promise<ReadonlyMap<string, Symver>> => parseSymvers(await readFile(path, 'utf8')),
+);
 
 /** Reads `Module.symvers`: CRC, symbol, owner, kind of export and namespace, separated by tabs. */
 export function parseSymvers(text: string): Map<string, Symver> {
