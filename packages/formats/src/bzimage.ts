@@ -1,5 +1,6 @@
 import { type Compression, decompress, detectCompression } from './compress/index.ts';
 import { FormatError } from './error.ts';
+import { hex } from './hex.ts';
 
 /** A kernel image as it boots, unpacked. */
 export interface BzImage {
@@ -11,10 +12,6 @@ export interface BzImage {
   readonly vmlinux: Uint8Array;
   /** Where the payload is in the file, in bytes; without the size word that the build appends. */
   readonly payload: { readonly offset: number; readonly length: number };
-}
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`;
 }
 
 function isElf(bytes: Uint8Array): boolean {

@@ -1,4 +1,5 @@
 import { FormatError } from '../error.ts';
+import { hex } from '../hex.ts';
 import { declare } from './declare.ts';
 import { BTF_KIND, type Btf, type BtfFunction, type BtfMember, type BtfStruct } from './types.ts';
 
@@ -7,10 +8,6 @@ const headerSize = 24;
 const longestName = 8192;
 /** Typedefs and qualifiers upon each other, and anonymous structures within each other; more is a circle. */
 const deepest = 64;
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`;
-}
 
 /** Bytes that follow the 12 of a type; -1 for a kind that does not exist. */
 function extraSize(kind: number, vlen: number): number {

@@ -1,9 +1,6 @@
 import { FormatError } from '../error.ts';
+import { hex } from '../hex.ts';
 import { Output, type SizeBound } from './output.ts';
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`;
-}
 
 /** CRC-32 with the same polynomial as everywhere, but the highest bit first. */
 function crcTable(): Int32Array {

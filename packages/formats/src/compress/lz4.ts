@@ -1,13 +1,10 @@
 import { FormatError } from '../error.ts';
+import { hex } from '../hex.ts';
 import { Output, type SizeBound } from './output.ts';
 
 const magic = 0x184c2102;
 /** Every block but the last unpacks to exactly this; LZ4 frame format, "Legacy frame". */
 const blockSize = 8 * 1024 * 1024;
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`;
-}
 
 /** @see the LZ4 block format */
 function decodeBlock(input: Uint8Array, start: number, end: number, output: Output): void {

@@ -1,10 +1,7 @@
 import { FormatError } from '../error.ts';
+import { hex } from '../hex.ts';
 import { adler32, crc32 } from './checksum.ts';
 import { Output, type SizeBound } from './output.ts';
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`;
-}
 
 const magic = [0x89, 0x4c, 0x5a, 0x4f, 0x00, 0x0d, 0x0a, 0x1a, 0x0a];
 

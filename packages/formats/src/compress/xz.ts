@@ -1,4 +1,5 @@
 import { FormatError } from '../error.ts';
+import { hex } from '../hex.ts';
 import { crc32, crc64 } from './checksum.ts';
 import { LzmaDecoder } from './lzma.ts';
 import { largest, Output, type SizeBound } from './output.ts';
@@ -20,10 +21,6 @@ const magic = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00];
 
 /** Bytes of each integrity check by its number; XZ file format 2.1.1.2. */
 const checkSizes = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64];
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`;
-}
 
 /** Walks the container without decoding anything, so that the whole size is known before memory is taken. */
 class XzReader {

@@ -1,4 +1,5 @@
 import { FormatError } from '../error.ts';
+import { hex } from '../hex.ts';
 import { SHF, SHN, SHT } from './constants.ts';
 
 /** One entry of the section header table. Numbers are as in the file; `address` is signed (see {@link ElfFile}). */
@@ -80,10 +81,6 @@ function s64(view: DataView, at: number, little: boolean): number {
   const low = view.getUint32(little ? at : at + 4, little);
   const high = view.getInt32(little ? at + 4 : at, little);
   return high * 0x100000000 + low;
-}
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`;
 }
 
 /** The NUL-terminated string at `at`, byte for byte (Latin-1); an unterminated one ends with the table. */

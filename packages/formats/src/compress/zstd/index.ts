@@ -1,11 +1,8 @@
 import { FormatError } from '../../error.ts';
+import { hex } from '../../hex.ts';
 import { largest, Output, type SizeBound } from '../output.ts';
 import { BlockDecoder, largestBlock } from './block.ts';
 import { xxh64Low } from './xxhash.ts';
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`;
-}
 
 /** What kernels are packed with (`--ultra -22`); RFC 8878 lets a decoder refuse larger windows. */
 const largestWindow = 128 * 1024 * 1024;
