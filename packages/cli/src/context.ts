@@ -94,6 +94,15 @@ export const jsonFlag = {
   withNegated: false,
 } as const;
 
+/** Which kernel of the cache a subcommand works on. */
+export const kernelFlag = {
+  kind: 'parsed',
+  parse: String,
+  brief: 'Kernel in the cache; may be left out if there is only one',
+  placeholder: 'KERNEL',
+  optional: true,
+} as const;
+
 /** Makes a subcommand's function fit for the command line: failures become messages and exit codes, progress ends. */
 export function action<Flags extends CommonFlags, Args extends readonly (string | undefined)[]>(
   command: string,

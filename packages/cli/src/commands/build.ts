@@ -1,7 +1,7 @@
 import { UsageError } from '@klpkit/findings';
 import { buildCommand } from '@stricli/core';
 import { sayStep, writeBuild } from '../build-files.ts';
-import { action, type Context, jsonFlag } from '../context.ts';
+import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
 import { Exit } from '../exit.ts';
 import { findingText } from '../failure.ts';
 import { chooseKernel, readUserFile } from '../input.ts';
@@ -58,13 +58,7 @@ export const buildCommandRoute = buildCommand<Flags, string[], Context>({
   parameters: {
     flags: {
       json: jsonFlag,
-      kernel: {
-        kind: 'parsed',
-        parse: String,
-        brief: 'Kernel in the cache; may be left out if there is only one',
-        placeholder: 'KERNEL',
-        optional: true,
-      },
+      kernel: kernelFlag,
       out: { kind: 'parsed', parse: String, brief: 'Folder for the files', placeholder: 'DIR', default: '.' },
       name: {
         kind: 'parsed',

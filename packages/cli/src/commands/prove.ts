@@ -2,7 +2,7 @@ import { UsageError } from '@klpkit/findings';
 import type { Kernel } from '@klpkit/kernel';
 import type { Check, LivepatchToProve, PatchedObject, Proof } from '@klpkit/prove';
 import { buildCommand } from '@stricli/core';
-import { action, type Context, jsonFlag } from '../context.ts';
+import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
 import { Exit } from '../exit.ts';
 import { chooseKernel, readUserFile } from '../input.ts';
 import type { Answer } from '../schemas.ts';
@@ -151,13 +151,7 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
   parameters: {
     flags: {
       json: jsonFlag,
-      kernel: {
-        kind: 'parsed',
-        parse: String,
-        brief: 'Kernel in the cache; may be left out if there is only one',
-        placeholder: 'KERNEL',
-        optional: true,
-      },
+      kernel: kernelFlag,
       check: {
         kind: 'parsed',
         parse: String,
