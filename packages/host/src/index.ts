@@ -22,3 +22,4 @@ export {
   run,
   runPipe,
 } from './run.ts';
+export { inTemporaryFolder } from './temporary.ts';

@@ -64,8 +64,13 @@ export async function prepareImage(kernel: Kernel): Promise<KernelImage> {
 }
 
 async function cachedSymbols(kernel: Kernel): Promise<KernelSymbols | undefined> {
-  const bytes = await readFile(join(kernel.dir, symbolsFile)).catch(() => undefined);
-  if (!bytes) return undefined;
+  const path = join(kernel.dir, symbolsFile);
+  const isThere = await stat(path).catch(() => undefined);
+  return isThere && readDump(path);
+}
+
+const readDump = perFile(async (path) => {
+  const bytes = await readFile(path);
   try {
     return loadKallsyms(bytes);
   } catch (error) {
@@ -73,7 +78,7 @@ async function cachedSymbols(kernel: Kernel): Promise<KernelSymbols | undefined>
     if (error instanceof FormatError) return undefined;
     throw error;
   }
-}
+});
 
 async function decodeSymbols(kernel: Kernel, elf: ElfFile): Promise<KernelSymbols> {
   const symbols = readKallsyms(elf);

@@ -13,6 +13,7 @@ export {
 export { type DoctorReport, doctor, type ToolFact } from './doctor.ts';
 export { type KernelImage, loadImage, prepareImage } from './image.ts';
 export {
+  dependsOf,
   type KernelModule,
   listModules,
   loadModule,

@@ -5,6 +5,7 @@ import { UsageError } from '@klpkit/findings';
 import {
   type ElfFile,
   FormatError,
+  type ModuleInfo,
   readElf,
   readModuleBytes,
   readSymbols,
@@ -45,6 +46,14 @@ export function moduleName(name: string): string {
   return basename(name)
     .replace(/\.ko(\.\w+)?$/, '')
     .replaceAll('-', '_');
+}
+
+/** Modules that a module's own information says it depends on, with underscores. */
+export function dependsOf(info: ModuleInfo): string[] {
+  return (info.get('depends') ?? '')
+    .split(',')
+    .filter((name) => name !== '')
+    .map(moduleName);
 }
 
 const modulePattern = /\.ko(\.(xz|zst|gz))?$/;

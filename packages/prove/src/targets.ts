@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { readElf, readModuleBytes, readModuleInfo } from '@klpkit/formats';
-import { type Kernel, listModules, type ModuleFile, moduleName } from '@klpkit/kernel';
+import { dependsOf, type Kernel, listModules, type ModuleFile, moduleName } from '@klpkit/kernel';
 
 /** A module of the kernel that the VM gets. */
 export interface TargetModule {
@@ -42,9 +42,9 @@ export async function readTargets(kernel: Kernel, names: Iterable<string>): Prom
         }
         const bytes = await readModuleBytes(await readFile(file.path));
         modules.set(name, { name, bytes });
-        const depends = (readModuleInfo(readElf(bytes)).get('depends') ?? '').split(',');
-        const list = depends.filter((other) => other !== '').map(moduleName);
-        const soft = softNeeds(readModuleInfo(readElf(bytes)).all('softdep'))
+        const info = readModuleInfo(readElf(bytes));
+        const list = dependsOf(info);
+        const soft = softNeeds(info.all('softdep'))
           .flatMap((other) => [other, `${other}_generic`])
           .filter((other) => files.has(other) && !list.includes(other));
         needs.set(name, [...soft, ...list]);

@@ -1,8 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
-import { removeAtInterrupt } from '@klpkit/host';
+import { inTemporaryFolder } from '@klpkit/host';
 import { type Kernel, type OnProgress, parseConfig, type Unit } from '@klpkit/kernel';
 import { type LivepatchPlan, longestObjectName, type PlannedFunction } from '@klpkit/livepatch';
 import { assertCompiler, type CompiledUnit, compileAll, compileUnit } from '../compile/index.ts';
@@ -91,14 +90,7 @@ export async function buildLivepatch(
       `${JSON.stringify(options.name)} cannot be the name of a livepatch`,
       `give another with --name: letters, digits and underscores, at most ${longestObjectName}`,
     );
-  const folder = await mkdtemp(join(tmpdir(), 'klpkit-build-'));
-  const forget = removeAtInterrupt(folder);
-  try {
-    return await new Build(kernel, options, folder).run(patches);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-    forget();
-  }
+  return inTemporaryFolder('klpkit-build-', (folder) => new Build(kernel, options, folder).run(patches));
 }
 
 interface BuiltUnit {
@@ -273,10 +265,12 @@ class Build {
     for (const { unit, before, after } of sides) {
       this.#options.signal?.throwIfAborted();
       // The same bytes on both sides need no judgement.
-      if (equalBytes(before.bytes, after.bytes) && layoutFindings(before, after).length === 0) continue;
+      const layouts = layoutFindings(before, after);
+      if (equalBytes(before.bytes, after.bytes) && layouts.length === 0) continue;
       const judged = await judgeUnit(context, unit, {
         before,
         after,
+        layouts,
         exact: async () => {
           const exact = await compileUnit(this.#kernel, { unit, side: 'exact' }, this.#options.signal);
           if ('finding' in exact) throw new Refusal([exact.finding]);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Answer, imagePosition, modelOf, type ObjectModel, type Position } from '@klpkit/compare';
 import { readModuleInfo } from '@klpkit/formats';
 import {
+  dependsOf,
   type Kernel,
   type KernelConfig,
   type KernelImage,
@@ -67,8 +68,7 @@ export async function readContext(kernel: Kernel): Promise<KernelContext> {
 
 async function readShipped(kernel: Kernel, name: string): Promise<ShippedModule> {
   const { elf } = await loadModule(kernel, name);
-  const depends = (readModuleInfo(elf).get('depends') ?? '').split(',').filter((entry) => entry !== '');
-  return { name, model: modelOf(elf), depends: new Set(depends.map(moduleName)) };
+  return { name, model: modelOf(elf), depends: new Set(dependsOf(readModuleInfo(elf))) };
 }
 
 /**

@@ -7,7 +7,6 @@ export type EntryProblem = (
   function_: { readonly piece: Piece } | { readonly name: string },
 ) => string | undefined;
 
-const endbr = [0xf3, 0x0f, 0x1e, 0xfa];
 const noEndbr = 'its shipped code begins without ENDBR';
 const sealed = 'its ENDBR is on the list of those that the kernel takes out at boot (.ibt_endbr_seal)';
 
@@ -28,7 +27,7 @@ export function entryProblems(
     if ('piece' in which) {
       const { piece } = which;
       if (piece.kind !== 'function') return undefined;
-      if (!startsWithEndbr(before.content(piece))) return noEndbr;
+      if (!before.arch.isIndirectTarget(before.content(piece))) return noEndbr;
       const place = match.placeOf(piece);
       if (place?.kind === 'image') return sealedInImage(image.elf).has(place.address) ? sealed : undefined;
       if (place?.kind === 'module' && shipped)
@@ -39,7 +38,7 @@ export function entryProblems(
     if (exports.has(which.name)) return undefined;
     const inModule = shipped?.model.named(which.name).find((piece) => piece.kind === 'function');
     if (shipped && inModule) {
-      if (!startsWithEndbr(shipped.model.content(inModule))) return noEndbr;
+      if (!before.arch.isIndirectTarget(shipped.model.content(inModule))) return noEndbr;
       return sealedInModule(shipped.model).has(`${inModule.section.index}:${inModule.start}`)
         ? sealed
         : undefined;
@@ -49,13 +48,9 @@ export function entryProblems(
       return undefined;
     const address = image.symbols.address[index];
     const code = codeAt(image.elf, address);
-    if (code && !startsWithEndbr(code)) return noEndbr;
+    if (code && !before.arch.isIndirectTarget(code)) return noEndbr;
     return sealedInImage(image.elf).has(address) ? sealed : undefined;
   };
-}
-
-function startsWithEndbr(code: Uint8Array): boolean {
-  return endbr.every((byte, index) => code[index] === byte);
 }
 
 function codeAt(elf: ElfFile, address: number): Uint8Array | undefined {

@@ -46,6 +46,8 @@ export async function judgeUnit(
   objects: {
     readonly before: Pick<CompiledUnit, 'bytes' | 'types'>;
     readonly after: Pick<CompiledUnit, 'bytes' | 'types'>;
+    /** What {@link layoutFindings} says of the two sides. */
+    readonly layouts: readonly Finding[];
     /** The before side with the kernel's exact flags, made when functions fail to match. */
     readonly exact: () => Promise<Uint8Array>;
   },
@@ -59,9 +61,8 @@ export async function judgeUnit(
   let match = matchWith();
   if (match.counts.different > 0) match = matchWith(readObjectModel(await objects.exact()));
   const compared = compareObjects(before, readObjectModel(objects.after.bytes));
-  const layouts = layoutFindings(objects.before, objects.after);
   const signatures = signatureFindings(objects.before, objects.after, compared);
-  const comparison = { ...compared, findings: [...compared.findings, ...layouts, ...signatures] };
+  const comparison = { ...compared, findings: [...compared.findings, ...objects.layouts, ...signatures] };
   return { unit, match, comparison, shipped, findings: matchFindings(context, unit, match) };
 }
 

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
-import { mapParallel, removeAtInterrupt, run } from '@klpkit/host';
+import { inTemporaryFolder, mapParallel, run } from '@klpkit/host';
 import { compileEnvironment, type Kernel, type OnProgress } from '@klpkit/kernel';
 import {
   foldersOnTheWay,
@@ -121,9 +120,7 @@ async function compileOnce(
   const known = await fromCache(kernel, stem, root);
   if (known) return { unit, side, ...known, ms: 0, cached: true };
 
-  const folder = await mkdtemp(join(tmpdir(), 'klpkit-compile-'));
-  const forget = removeAtInterrupt(folder);
-  try {
+  return inTemporaryFolder('klpkit-compile-', async (folder) => {
     const result = await runCompiler(kernel, compilation, root, argv, folder, signal);
     if (result.code !== 0) {
       // It may fail because it read an old header, of which a failed compilation gives no list.
@@ -151,10 +148,7 @@ async function compileOnce(
     const object = { bytes, types, dependencies, ways };
     await store(kernel, stem, object, paths, root);
     return { unit, side, ...object, ms: result.ms, cached: false };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-    forget();
-  }
+  });
 }
 
 async function runCompiler(

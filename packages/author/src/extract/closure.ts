@@ -10,6 +10,7 @@ import {
   type Piece,
   type Reference,
   replacementOf,
+  slice,
   type TableEntry,
   type Target,
 } from '@klpkit/compare';
@@ -209,9 +210,7 @@ function isListed(change: FunctionChange): boolean {
 
 /** References made by a stretch of a section. */
 export function referencesIn(comparison: Comparison, part: Fragment): readonly Reference[] {
-  return comparison.after
-    .references(part.section)
-    .filter((reference) => reference.offset >= part.start && reference.offset < part.end);
+  return slice(comparison.after.references(part.section), part.start, part.end);
 }
 
 /** Whether a changed function can be replaced at all; otherwise a finding says why not. */

@@ -456,9 +456,8 @@ class Extractor {
       type: STT.FUNC,
       binding: STB.GLOBAL,
     });
-    const code = comparison.after.content(planned.after);
-    const hasEndbr = code[0] === 0xf3 && code[1] === 0x0f && code[2] === 0x1e && code[3] === 0xfa;
-    if (!resolver.ibt || hasEndbr) return;
+    const { arch } = comparison.after;
+    if (!resolver.ibt || arch.isIndirectTarget(comparison.after.content(planned.after))) return;
     const entry = this.#builder.append('.discard.noendbr', 0, 1, new Uint8Array(4));
     this.#builder.relocate(entry, R_X86_64[32], this.#builder.refer(place, 0));
   }

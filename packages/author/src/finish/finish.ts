@@ -1,8 +1,7 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Finding, Refusal } from '@klpkit/findings';
-import { contentKey, type RunResult, removeAtInterrupt, run, writeFileAtomic } from '@klpkit/host';
+import { contentKey, inTemporaryFolder, type RunResult, run, writeFileAtomic } from '@klpkit/host';
 import { compileEnvironment, type Kernel, moduleSymvers } from '@klpkit/kernel';
 import { convertKlp, glueSource, type LivepatchPlan, type Placeholder } from '@klpkit/livepatch';
 import { type FactsOfKernel, kernelFacts } from './facts.ts';
@@ -58,14 +57,7 @@ export async function finishModule(kernel: Kernel, request: FinishRequest): Prom
     await mkdir(request.workFolder, { recursive: true });
     return new Finisher(kernel, request, request.workFolder).finish(glue);
   }
-  const folder = await mkdtemp(join(tmpdir(), 'klpkit-finish-'));
-  const forget = removeAtInterrupt(folder);
-  try {
-    return await new Finisher(kernel, request, folder).finish(glue);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-    forget();
-  }
+  return inTemporaryFolder('klpkit-finish-', (folder) => new Finisher(kernel, request, folder).finish(glue));
 }
 
 class Finisher {

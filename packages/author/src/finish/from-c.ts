@@ -1,8 +1,7 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Finding, Refusal } from '@klpkit/findings';
-import { mapParallel, removeAtInterrupt, run } from '@klpkit/host';
+import { inTemporaryFolder, mapParallel, run } from '@klpkit/host';
 import { compileEnvironment, type Kernel } from '@klpkit/kernel';
 import type { LivepatchPlan, Placeholder } from '@klpkit/livepatch';
 import type { FactsOfKernel } from './facts.ts';
@@ -28,17 +27,14 @@ export interface SourceRequest {
  */
 export async function buildFromC(kernel: Kernel, request: SourceRequest): Promise<FinishedModule> {
   const { plan, placeholders = [], facts, workFolder, signal } = request;
-  const folder = workFolder ?? (await mkdtemp(join(tmpdir(), 'klpkit-source-')));
-  const forget = workFolder === undefined ? removeAtInterrupt(folder) : () => {};
-  try {
-    await mkdir(folder, { recursive: true });
+  const build = async (folder: string): Promise<FinishedModule> => {
     const { objects, commands } = await compile(kernel, request, folder);
     const finished = await finishModule(kernel, { plan, objects, placeholders, facts, workFolder, signal });
     return { ...finished, commands: [...commands, ...finished.commands] };
-  } finally {
-    if (workFolder === undefined) await rm(folder, { recursive: true, force: true });
-    forget();
-  }
+  };
+  if (workFolder === undefined) return inTemporaryFolder('klpkit-source-', build);
+  await mkdir(workFolder, { recursive: true });
+  return build(workFolder);
 }
 
 async function compile(

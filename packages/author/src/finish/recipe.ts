@@ -1,7 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { contentKey, removeAtInterrupt, run, writeFileAtomic } from '@klpkit/host';
+import { contentKey, inTemporaryFolder, run, writeFileAtomic } from '@klpkit/host';
 import { compileEnvironment, type Kernel, splitCommands } from '@klpkit/kernel';
 
 /**
@@ -56,9 +55,7 @@ async function dryRun(
   environment: Readonly<Record<string, string>>,
   signal: AbortSignal | undefined,
 ): Promise<Recipe> {
-  const folder = await mkdtemp(join(tmpdir(), 'klpkit-recipe-'));
-  const forget = removeAtInterrupt(folder);
-  try {
+  return inTemporaryFolder('klpkit-recipe-', async (folder) => {
     await writeFile(join(folder, 'Makefile'), `obj-m := ${name}.o\n${name}-y := ${unit}.o ${unit}2.o\n`);
     await writeFile(join(folder, `${unit}.c`), '');
     await writeFile(join(folder, `${unit}2.c`), '');
@@ -80,10 +77,7 @@ async function dryRun(
     const post = await make('Makefile.modpost');
     const final = await make('Makefile.modfinal');
     return readRecipe(kernel, folder, build, post, final);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-    forget();
-  }
+  });
 }
 
 interface DryRun {

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join, normalize } from 'node:path';
 import type { Finding } from '@klpkit/findings';
-import { removeAtInterrupt, run, writeFileAtomic } from '@klpkit/host';
+import { inTemporaryFolder, run, writeFileAtomic } from '@klpkit/host';
 import { compileEnvironment, findUnits, type Kernel } from '@klpkit/kernel';
 import { argumentsFor } from '../compile/argv.ts';
 import type { Overlay } from './overlay.ts';
@@ -106,9 +105,7 @@ async function derive(
   const { units } = await findUnits(kernel, ['init/main.c'], { signal });
   const [unit] = units;
   if (!unit) return 'init/main.c is not built';
-  const folder = await mkdtemp(join(tmpdir(), 'klpkit-derived-'));
-  const forget = removeAtInterrupt(folder);
-  try {
+  return inTemporaryFolder('klpkit-derived-', async (folder) => {
     const list = join(folder, 'list');
     const text = join(folder, 'text');
     const argv = [
@@ -130,8 +127,5 @@ async function derive(
       .filter((path) => path.startsWith(`${root}/`))
       .map((path) => path.slice(root.length + 1));
     return { constants, headers: [...new Set(headers)].sort() };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-    forget();
-  }
+  });
 }

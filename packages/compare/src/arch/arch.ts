@@ -12,6 +12,8 @@ export interface Arch {
   isPcRelative(type: number): boolean;
   /** True when the field at `at` of `code`, filled by a relocation of `type`, is the operand of a direct call or jump. */
   isBranchOperand(code: Uint8Array, at: number, type: number): boolean;
+  /** True when code begins as the processor wants it of the target of an indirect call (x86: ENDBR64, with IBT). */
+  isIndirectTarget(code: Uint8Array): boolean;
   /** True when a function whose first relocation, `offset` bytes from its start, refers to `name` begins with its ftrace entry. */
   isFtraceEntry(name: string, offset: number): boolean;
   /**

@@ -118,6 +118,7 @@ export const x86_64: Arch = {
     const last = code[at - 1];
     return last === 0xe8 || last === 0xe9 || (code[at - 2] === 0x0f && (last & 0xf0) === 0x80);
   },
+  isIndirectTarget: (code) => code[0] === 0xf3 && code[1] === 0x0f && code[2] === 0x1e && code[3] === 0xfa,
   // The call comes first, or behind ENDBR64 (arch/x86/kernel/ftrace.c).
   isFtraceEntry: (name, offset) => name === '__fentry__' && (offset === 1 || offset === 5),
   instructionEnds(code, fields) {

@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FormatError } from '@klpkit/formats';
-import { removeAtInterrupt, run } from '@klpkit/host';
+import { inTemporaryFolder, run } from '@klpkit/host';
 import { kbuildArgv } from '../build-folder.ts';
 import type { Kernel } from '../types.ts';
 import { cached } from './cache.ts';
@@ -22,26 +22,25 @@ export async function moduleArgv(kernel: Kernel, name: string): Promise<string[]
 }
 
 async function askKbuild(kernel: Kernel): Promise<string[]> {
-  const folder = await mkdtemp(join(kernel.dir, 'module-'));
-  const forget = removeAtInterrupt(folder);
-  try {
-    await writeFile(join(folder, 'Kbuild'), `obj-m := ${standIn}.o\n`);
-    await writeFile(join(folder, `${standIn}.c`), '');
-    const env = { ...(await compileEnvironment(kernel)), KBUILD_EXTMOD: folder };
-    const object = join(folder, `${standIn}.o`);
-    const { stdout } = await run(kbuildArgv(kernel.sourceDir, folder, '-n', '-k', 'VPATH=', object), {
-      cwd: kernel.buildDir,
-      env,
-      check: false,
-    });
-    const [compilation] = compilations(stdout);
-    if (!compilation)
-      throw new FormatError('Kbuild: expected a compilation of a module outside the tree, found none');
-    return compilation.argv.filter(
-      (word) => !word.includes(folder) && !/^-DKBUILD_(BASENAME|MODFILE)=/.test(word),
-    );
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-    forget();
-  }
+  return inTemporaryFolder(
+    'module-',
+    async (folder) => {
+      await writeFile(join(folder, 'Kbuild'), `obj-m := ${standIn}.o\n`);
+      await writeFile(join(folder, `${standIn}.c`), '');
+      const env = { ...(await compileEnvironment(kernel)), KBUILD_EXTMOD: folder };
+      const object = join(folder, `${standIn}.o`);
+      const { stdout } = await run(kbuildArgv(kernel.sourceDir, folder, '-n', '-k', 'VPATH=', object), {
+        cwd: kernel.buildDir,
+        env,
+        check: false,
+      });
+      const [compilation] = compilations(stdout);
+      if (!compilation)
+        throw new FormatError('Kbuild: expected a compilation of a module outside the tree, found none');
+      return compilation.argv.filter(
+        (word) => !word.includes(folder) && !/^-DKBUILD_(BASENAME|MODFILE)=/.test(word),
+      );
+    },
+    kernel.dir,
+  );
 }

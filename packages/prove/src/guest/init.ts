@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MissingTool } from '@klpkit/findings';
-import { aptInstall, cacheRoot, contentKey, removeAtInterrupt, run, writeFileAtomic } from '@klpkit/host';
+import { aptInstall, cacheRoot, contentKey, inTemporaryFolder, run, writeFileAtomic } from '@klpkit/host';
 import type { Kernel } from '@klpkit/kernel';
 
 const source = new URL('../../guest/init.c', import.meta.url);
@@ -15,9 +14,7 @@ export async function guestInit(kernel: Kernel, signal?: AbortSignal): Promise<U
   const key = contentKey(code, kernel.compilerVersion, ...flags);
   const path = join(cacheRoot(), 'prove', `init-${key.slice(0, 16)}`);
   if (existsSync(path)) return readFile(path);
-  const folder = await mkdtemp(join(tmpdir(), 'klpkit-init-'));
-  const forget = removeAtInterrupt(folder);
-  try {
+  return inTemporaryFolder('klpkit-init-', async (folder) => {
     const built = join(folder, 'init');
     const argv = [kernel.compiler, ...flags, '-x', 'c', '-o', built, '-'];
     const result = await run(argv, {
@@ -35,8 +32,5 @@ export async function guestInit(kernel: Kernel, signal?: AbortSignal): Promise<U
     const bytes = await readFile(built);
     await writeFileAtomic(path, bytes);
     return bytes;
-  } finally {
-    forget();
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
