@@ -245,12 +245,12 @@ class Build {
     );
     const byUnit = new Map<string, CompiledUnit[]>();
     for (const entry of compiled) {
-      const list = byUnit.get(entry.unit.object);
+      const list = byUnit.get(unitKey(entry.unit));
       if (list) list.push(entry);
-      else byUnit.set(entry.unit.object, [entry]);
+      else byUnit.set(unitKey(entry.unit), [entry]);
     }
     return units.flatMap((unit) => {
-      const [before, after] = byUnit.get(unit.object) ?? [];
+      const [before, after] = byUnit.get(unitKey(unit)) ?? [];
       return before && after ? [{ unit, before, after }] : [];
     });
   }
@@ -390,7 +390,7 @@ class Build {
     { compiled, overlays }: Twins,
   ): { report: Report; details: FunctionDetails[] } {
     const debugOf = (unit: Unit, side: 'before' | 'after') =>
-      compiled.find((entry) => entry.unit.object === unit.object && entry.side === side)?.bytes;
+      compiled.find((entry) => unitKey(entry.unit) === unitKey(unit) && entry.side === side)?.bytes;
     const result = reportBuild({
       kernel: this.#kernel,
       name: plan.name,

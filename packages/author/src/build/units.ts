@@ -1,5 +1,5 @@
 import { type Finding, Refusal } from '@klpkit/findings';
-import { findUnits, type Kernel, type OnProgress, type Unit, unitsIncluding } from '@klpkit/kernel';
+import { findUnits, type Kernel, type OnProgress, type Unit, unitKey, unitsIncluding } from '@klpkit/kernel';
 import type { Fix } from '../fix/index.ts';
 import { type Overrides, withOverrides } from './overrides.ts';
 
@@ -87,6 +87,6 @@ export async function reachedUnits(kernel: Kernel, fix: Fix, options: ReachOptio
   }
   const judged = withOverrides(findings, options.overrides);
   if (judged.some((finding) => finding.severity === 'error')) throw new Refusal(judged);
-  const unique = new Map(units.map((unit) => [unit.object, unit]));
+  const unique = new Map(units.map((unit) => [unitKey(unit), unit]));
   return { units: [...unique.values()].sort((a, b) => (a.object < b.object ? -1 : 1)), findings: judged };
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { inTemporaryFolder, mapParallel, run } from '@klpkit/host';
-import { compileEnvironment, type Kernel, type OnProgress } from '@klpkit/kernel';
+import { compileEnvironment, type Kernel, type OnProgress, unitKey } from '@klpkit/kernel';
 import {
   foldersOnTheWay,
   type Missed,
@@ -78,7 +78,7 @@ export async function compileAll(
   };
 }
 
-const keyOf = ({ unit, debug = false }: Compilation) => `${unit.object}\0${unit.owner}\0${debug}`;
+const keyOf = ({ unit, debug = false }: Compilation) => `${unitKey(unit)}\0${debug}`;
 
 /** Whether something compiled from a view differs from the same compiled from the tree, by the files that the latter read. */
 function mayDiffer({ files, sourceDir }: Overlay, dependencies: readonly string[]): boolean {

@@ -171,8 +171,8 @@ export async function unitsOf(
   const asked: BuiltObject[] = [];
   const seen = new Set<string>();
   for (const one of wanted) {
-    if (seen.has(`${one.object} ${one.owner}`)) continue;
-    seen.add(`${one.object} ${one.owner}`);
+    if (seen.has(unitKey(one))) continue;
+    seen.add(unitKey(one));
     const known = await readCached<Unit>(unitPath(kernel, one));
     if (known) units.push(known);
     else asked.push(one);
@@ -214,10 +214,15 @@ function chunksOf(asked: readonly BuiltObject[]): BuiltObject[][] {
   return chunks;
 }
 
+/** What tells units apart: an object may be part of two modules, and is patched in each. */
+export function unitKey({ object, owner }: Pick<Unit, 'object' | 'owner'>): string {
+  return `${object} of ${owner}`;
+}
+
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-function unitPath(kernel: Kernel, { object, owner }: BuiltObject): string {
-  return cachePath(kernel, `unit ${object} of ${owner}`);
+function unitPath(kernel: Kernel, one: BuiltObject): string {
+  return cachePath(kernel, `unit ${unitKey(one)}`);
 }
 
 /** Why a source makes no object, or undefined if nothing tells and it may be included by others. */
