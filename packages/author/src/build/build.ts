@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
 import { inTemporaryFolder } from '@klpkit/host';
-import { type Kernel, type OnProgress, parseConfig, type Unit } from '@klpkit/kernel';
+import { type Kernel, type OnProgress, parseConfig, type Unit, unitKey } from '@klpkit/kernel';
 import { type LivepatchPlan, longestObjectName, type PlannedFunction } from '@klpkit/livepatch';
 import { assertCompiler, type CompiledUnit, compileAll, compileUnit } from '../compile/index.ts';
 import type { Extraction } from '../extract/index.ts';

@@ -88,5 +88,5 @@ export async function reachedUnits(kernel: Kernel, fix: Fix, options: ReachOptio
   const judged = withOverrides(findings, options.overrides);
   if (judged.some((finding) => finding.severity === 'error')) throw new Refusal(judged);
   const unique = new Map(units.map((unit) => [unitKey(unit), unit]));
-  return { units: [...unique.values()].sort((a, b) => (a.object < b.object ? -1 : 1)), findings: judged };
+  return { units: [...unique.values()].sort((a, b) => (unitKey(a) < unitKey(b) ? -1 : 1)), findings: judged };
 }
