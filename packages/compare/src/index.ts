@@ -1,7 +1,6 @@
 export { type Arch, archOf, type DecodedInstruction } from './arch/arch.ts';
 export { carriedFunctions, hasFtraceEntry } from './changes/carried.ts';
 export { compareObjects } from './changes/compare.ts';
-export { compareLayouts, compareSignatures } from './changes/layouts.ts';
 export { coldParentName, isFreshPiece, isNumbered, stemOf } from './changes/names.ts';
 export { describe } from './changes/same.ts';
 export type {
@@ -30,3 +29,4 @@ export {
   tableStructs,
 } from './model/sections.ts';
 export { type Fragment, readTables, replacementOf, type TableEntry, type Tables } from './model/tables.ts';
+export * from './types/index.ts';

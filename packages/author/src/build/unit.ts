@@ -1,9 +1,11 @@
 import {
   type Answer,
   type Comparison,
-  compareLayouts,
   compareObjects,
   compareSignatures,
+  compareTypes,
+  enumFinding,
+  layoutFinding,
   matchImage,
   matchModule,
   modulePosition,
@@ -72,7 +74,8 @@ export function layoutFindings(
   after: Pick<CompiledUnit, 'types'>,
 ): Finding[] {
   if (before.types.length === 0 || after.types.length === 0) return [];
-  return compareLayouts(before.types, after.types);
+  const { layouts, enums } = compareTypes(before.types, after.types);
+  return [...layouts.map((one) => layoutFinding(one)), ...enums.map((one) => enumFinding(one))];
 }
 
 /** Changed global functions whose types change; none where the compiler writes no types. */

@@ -120,6 +120,31 @@ describe("what the compiler says of a unit's types", () => {
     expect(btf.findFunction('s')).toBeUndefined();
   });
 
+  test('enumerations have values, signed ones too', () => {
+    const [id] = btf.find(BTF_KIND.ENUM, 'e');
+    expect(btf.enumerators(id)).toEqual([
+      { name: 'A', value: 0 },
+      { name: 'B', value: -2 },
+    ]);
+    expect(() => btf.enumerators(btf.findStruct('s')?.id ?? 0)).toThrow('no enumeration');
+  });
+
+  test('types tell what they mention', () => {
+    const inner = btf.findStruct('in')?.id ?? 0;
+    const mentioned = btf.references(btf.findStruct('s')?.id ?? 0);
+    expect(mentioned).toHaveLength(btf.findStruct('s')?.members.length ?? 0);
+    const array = mentioned.find((id) => btf.kind(id) === BTF_KIND.ARRAY && btf.references(id)[0] === inner);
+    expect(array).toBeDefined();
+    const prototype = btf.references(btf.findFunction('func')?.id ?? 0)[0];
+    expect(btf.references(prototype).map((id) => btf.declare(id))).toEqual([
+      'int',
+      'struct s *',
+      'const char *',
+      'void',
+    ]);
+    expect(btf.references(btf.find(BTF_KIND.INT, 'int')[0])).toEqual([]);
+  });
+
   test('what is not there is not found', () => {
     expect(btf.findStruct('func')).toBeUndefined();
     expect(btf.find(BTF_KIND.INT, 'in')).toEqual([]);

@@ -1,7 +1,14 @@
 import { FormatError } from '../error.ts';
 import { hex } from '../hex.ts';
 import { declare } from './declare.ts';
-import { BTF_KIND, type Btf, type BtfFunction, type BtfMember, type BtfStruct } from './types.ts';
+import {
+  BTF_KIND,
+  type Btf,
+  type BtfEnumerator,
+  type BtfFunction,
+  type BtfMember,
+  type BtfStruct,
+} from './types.ts';
 
 const magic = 0xeb9f;
 const headerSize = 24;
@@ -278,6 +285,53 @@ class BtfSection implements Btf {
       type: owner.#word(id, 16 + index * 8),
     }));
     return { returns: owner.#word(id, 8), parameters };
+  }
+
+  enumerators(id: number): BtfEnumerator[] {
+    const kind = this.kind(id);
+    if (kind !== BTF_KIND.ENUM && kind !== BTF_KIND.ENUM64)
+      throw new FormatError(`btf: type ${id} is of kind ${kind}, no enumeration`);
+    const owner = this.#owner(id);
+    const size = kind === BTF_KIND.ENUM ? 8 : 12;
+    return Array.from({ length: owner.#word(id, 4) & 0xffff }, (_, index) => {
+      const at = 12 + index * size;
+      const low = owner.#word(id, at + 4);
+      const high = size === 12 ? owner.#word(id, at + 8) | 0 : 0;
+      return {
+        name: owner.#text(owner.#word(id, at)),
+        value: size === 12 ? high * 2 ** 32 + low : low | 0,
+      };
+    });
+  }
+
+  references(id: number): number[] {
+    const kind = this.kind(id);
+    const owner = this.#owner(id);
+    const vlen = () => owner.#word(id, 4) & 0xffff;
+    const each = (count: number, size: number, at: number) =>
+      Array.from({ length: count }, (_, index) => owner.#word(id, 12 + index * size + at));
+    switch (kind) {
+      case BTF_KIND.PTR:
+      case BTF_KIND.TYPEDEF:
+      case BTF_KIND.VOLATILE:
+      case BTF_KIND.CONST:
+      case BTF_KIND.RESTRICT:
+      case BTF_KIND.FUNC:
+      case BTF_KIND.VAR:
+      case BTF_KIND.DECL_TAG:
+      case BTF_KIND.TYPE_TAG:
+      case BTF_KIND.ARRAY:
+        return [this.target(id)];
+      case BTF_KIND.STRUCT:
+      case BTF_KIND.UNION:
+        return each(vlen(), 12, 4);
+      case BTF_KIND.DATASEC:
+        return each(vlen(), 12, 0);
+      case BTF_KIND.FUNC_PROTO:
+        return [owner.#word(id, 8), ...each(vlen(), 8, 4)];
+      default:
+        return [];
+    }
   }
 
   /** What a pointer, typedef, qualifier, tag, function or variable refers to; of an array, its element. */

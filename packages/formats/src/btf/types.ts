@@ -42,6 +42,13 @@ export interface BtfStruct {
   readonly members: readonly BtfMember[];
 }
 
+/** A name that an enumeration gives a value. */
+export interface BtfEnumerator {
+  readonly name: string;
+  /** As a signed number of 32 bits, or of 64 where the enumeration has those; what exceeds 2^53 is rounded. */
+  readonly value: number;
+}
+
 /** A function's prototype. */
 export interface BtfFunction {
   readonly id: number;
@@ -68,6 +75,10 @@ export interface Btf {
   /** A member by name, looked for in anonymous members as well; its offset is from the start of `struct`. */
   findMember(struct: BtfStruct, name: string): BtfMember | undefined;
   findFunction(name: string): BtfFunction | undefined;
+  /** What an enumeration holds, in its order; `sizeOf` tells how wide the values are. */
+  enumerators(id: number): BtfEnumerator[];
+  /** Ids that the type itself mentions: members, element, target, result and parameters; 0 for void. */
+  references(id: number): number[];
   /** The type behind typedefs, qualifiers and tags. */
   resolve(id: number): number;
   /** Bytes that an object of the type takes. */

@@ -1,0 +1,6 @@
+export { compareTypes, type TypeChanges } from './compare.ts';
+export type { EnumChange } from './enums.ts';
+export { enumFinding, layoutFinding, type TypeFacts } from './findings.ts';
+export { type LayoutChange, layoutDifference, nameOfType } from './layouts.ts';
+export { type TypeUsers, usersOfType } from './relies.ts';
+export { compareSignatures } from './signatures.ts';
