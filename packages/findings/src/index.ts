@@ -26,8 +26,15 @@ export interface Finding {
   readonly what: string;
   readonly why?: string;
   readonly next?: string;
+  /** What it rests on, each in words: `DWARF of the before object`. */
+  readonly evidence?: readonly string[];
+  /** How sure it is; absent is `certain`. `likely` and `possible` need the author's eye. */
+  readonly certainty?: Certainty;
   readonly at?: Place;
 }
+
+/** `certain`: the evidence shows it. `likely`: it nearly always means it. `possible`: it often means nothing. */
+export type Certainty = 'certain' | 'likely' | 'possible';
 
 /**
  * Thrown when a step refuses: it carries every reason at once, never the first alone.

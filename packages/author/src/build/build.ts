@@ -4,12 +4,15 @@ import { type Finding, Refusal, UsageError } from '@klpkit/findings';
 import { inTemporaryFolder } from '@klpkit/host';
 import { type Kernel, type OnProgress, parseConfig, type Unit, unitKey } from '@klpkit/kernel';
 import { type LivepatchPlan, longestObjectName, type PlannedFunction } from '@klpkit/livepatch';
+import { assessUnit, type Unchecked, worstFirst } from '@klpkit/pitfalls';
 import { assertCompiler, type CompiledUnit, compileAll, compileUnit } from '../compile/index.ts';
 import type { Extraction } from '../extract/index.ts';
 import { finishModule } from '../finish/index.ts';
 import { type Fix, type PatchText, readFix } from '../fix/index.ts';
+import { editsOfFix, kernelEvidence, unitEvidence } from '../judge/index.ts';
 import { derivedFindings, makeOverlay, type Overlay } from '../overlay/index.ts';
 import type { FunctionDetails, Report } from '../report/index.ts';
+import { type AssessedFix, verdictOf } from './assess.ts';
 import { type KernelContext, readContext } from './context.ts';
 import { checkOverrides, isOverridable, type Overrides, withOverrides } from './overrides.ts';
 import { reportBuild } from './report.ts';
@@ -93,10 +96,41 @@ export async function buildLivepatch(
   return inTemporaryFolder('klpkit-build-', (folder) => new Build(kernel, options, folder).run(patches));
 }
 
+/**
+ * Judges a fix as {@link buildLivepatch} does, without making the module: can it be livepatched, what must be patched with it, what
+ * must the author decide. What stands in the way is part of the answer and is not thrown.
+ *
+ * @throws {UsageError} for overrides that cannot be
+ * @throws {MissingTool} when a program is not installed
+ */
+export async function assessFix(
+  kernel: Kernel,
+  patches: readonly PatchText[],
+  options: Omit<BuildOptions, 'name' | 'replace'> = {},
+): Promise<AssessedFix> {
+  checkOverrides(options.overrides ?? new Map());
+  return inTemporaryFolder('klpkit-assess-', (folder) =>
+    new Build(kernel, { ...options, name: 'livepatch_assessed' }, folder).assess(patches),
+  );
+}
+
 interface BuiltUnit {
   readonly judged: JudgedUnit;
   readonly before: CompiledUnit;
   readonly after: CompiledUnit;
+}
+
+/** A fix whose units are compiled, matched, compared, extracted and weighed. */
+interface JudgedFix {
+  readonly fix: Fix;
+  /** Every unit that the fix reaches. */
+  readonly reached: readonly Unit[];
+  /** Those whose code or data changes. */
+  readonly units: readonly BuiltUnit[];
+  /** One for each of `units`. */
+  readonly extractions: readonly Extraction[];
+  readonly plan: LivepatchPlan;
+  readonly unchecked: readonly Unchecked[];
 }
 
 /** Units compiled once more with debug information, and the views of the tree that they were compiled from. */
@@ -122,6 +156,75 @@ class Build {
   }
 
   async run(patches: readonly PatchText[]): Promise<BuiltLivepatch | NothingToBuild> {
+    const judged = await this.#judgeFix(patches);
+    const { fix, reached, units, extractions, plan } = judged;
+    if (units.length > 0) this.#refuseErrors();
+    if (plan.objects.length === 0) return this.#nothing(reached);
+
+    // The module is finished by one program after another; what the report needs is compiled beside that.
+    const [finishing, twinning] = await Promise.allSettled([
+      finishModule(this.#kernel, {
+        plan,
+        objects: extractions.flatMap((extraction) => (extraction.bytes ? [extraction.bytes] : [])),
+        placeholders: uniquePlaceholders(extractions),
+        signal: this.#options.signal,
+      }),
+      this.#twins(fix, units),
+    ]);
+    if (finishing.status === 'rejected') throw finishing.reason;
+    if (twinning.status === 'rejected') throw twinning.reason;
+    const finished = finishing.value;
+    this.#findings.push(...finished.findings);
+    const spent = finished.commands.map((command) => `${command.step} ${Math.round(command.ms)} ms`);
+    this.#done('finish', `${finished.ko.length} bytes (${spent.join(', ')})`);
+    this.#refuseErrors();
+    const { report, details } = this.#report(judged, twinning.value, finished.ko);
+    return {
+      outcome: 'built',
+      plan,
+      ko: finished.ko,
+      report,
+      details,
+      findings: withOverrides(this.#findings, this.#overrides),
+      steps: this.#steps,
+    };
+  }
+
+  /** Everything but the module; nothing is refused, all that was found is said. */
+  async assess(patches: readonly PatchText[]): Promise<AssessedFix> {
+    let judged: JudgedFix;
+    try {
+      judged = await this.#judgeFix(patches);
+    } catch (error) {
+      // A step that cannot go on says everything that it knows.
+      if (!(error instanceof Refusal)) throw error;
+      const findings = withOverrides(error.findings, this.#overrides);
+      return {
+        verdict: 'refused',
+        findings: worstFirst(findings),
+        unchecked: [],
+        report: undefined,
+        steps: this.#steps,
+      };
+    }
+    const isNothing = judged.units.length === 0 || judged.plan.objects.length === 0;
+    const findings = isNothing
+      ? this.#nothing(judged.reached).findings
+      : withOverrides(this.#findings, this.#overrides);
+    const report = isNothing
+      ? undefined
+      : this.#report(judged, await this.#twins(judged.fix, judged.units)).report;
+    return {
+      verdict: verdictOf(findings, isNothing),
+      findings: worstFirst(findings),
+      unchecked: judged.unchecked,
+      report,
+      steps: this.#steps,
+    };
+  }
+
+  /** From the patches to what each unit gives to the livepatch, judged. */
+  async #judgeFix(patches: readonly PatchText[]): Promise<JudgedFix> {
     const kernel = this.#kernel;
     const config = parseConfig(await readFile(join(kernel.buildDir, '.config'), 'utf8'));
     const [fix] = await Promise.all([
@@ -161,39 +264,38 @@ class Build {
     const sides = await this.#compile(reached.units, overlay);
     this.#findings.push(...(await derivedFindings(kernel, overlay, this.#options.signal)));
     const units = await this.#judge(await context, sides);
-    if (units.length === 0) return this.#nothing(reached.units);
-    const extractions = await this.#extract(await context, units);
-    const plan = this.#plan(units, extractions);
-    this.#refuseErrors();
-    if (plan.objects.length === 0) return this.#nothing(reached.units);
-
-    // The module is finished by one program after another; what the report needs is compiled beside that.
-    const [finishing, twinning] = await Promise.allSettled([
-      finishModule(kernel, {
-        plan,
-        objects: extractions.flatMap((extraction) => (extraction.bytes ? [extraction.bytes] : [])),
-        placeholders: uniquePlaceholders(extractions),
-        signal: this.#options.signal,
-      }),
-      this.#twins(fix, units),
-    ]);
-    if (finishing.status === 'rejected') throw finishing.reason;
-    if (twinning.status === 'rejected') throw twinning.reason;
-    const finished = finishing.value;
-    this.#findings.push(...finished.findings);
-    const spent = finished.commands.map((command) => `${command.step} ${Math.round(command.ms)} ms`);
-    this.#done('finish', `${finished.ko.length} bytes (${spent.join(', ')})`);
-    this.#refuseErrors();
-    const { report, details } = this.#report(fix, units, extractions, plan, finished.ko, twinning.value);
+    const extractions = units.length === 0 ? [] : await this.#extract(await context, units);
+    const unchecked = units.length === 0 ? [] : await this.#weigh(fix, units, extractions);
     return {
-      outcome: 'built',
-      plan,
-      ko: finished.ko,
-      report,
-      details,
-      findings: withOverrides(this.#findings, this.#overrides),
-      steps: this.#steps,
+      fix,
+      reached: reached.units,
+      units,
+      extractions,
+      plan: this.#plan(units, extractions),
+      unchecked,
     };
+  }
+
+  /** Runs the pitfalls' rules over each unit; what the steps found themselves is there already. */
+  async #weigh(
+    fix: Fix,
+    units: readonly BuiltUnit[],
+    extractions: readonly Extraction[],
+  ): Promise<Unchecked[]> {
+    const owners = [...new Set(units.map(({ judged }) => judged.unit.owner))];
+    const { evidence } = await kernelEvidence(this.#kernel, owners);
+    const edits = editsOfFix(fix.files);
+    const unchecked = new Map<string, Unchecked>();
+    for (const [index, { judged, before, after }] of units.entries()) {
+      const own = [...judged.findings, ...(extractions[index]?.findings ?? [])];
+      const weighed = assessUnit(
+        unitEvidence(judged, { before, after, edits, kernel: evidence, found: own }),
+      );
+      const known = new Set(own);
+      this.#findings.push(...weighed.findings.filter((finding) => !known.has(finding)));
+      for (const one of weighed.unchecked) unchecked.set(one.id, one);
+    }
+    return [...unchecked.values()];
   }
 
   #done(step: BuildStep['step'], what: string): void {
@@ -382,12 +484,9 @@ class Build {
   }
 
   #report(
-    fix: Fix,
-    units: readonly BuiltUnit[],
-    extractions: readonly Extraction[],
-    plan: LivepatchPlan,
-    ko: Uint8Array,
+    { fix, units, extractions, plan }: JudgedFix,
     { compiled, overlays }: Twins,
+    ko?: Uint8Array,
   ): { report: Report; details: FunctionDetails[] } {
     const debugOf = (unit: Unit, side: 'before' | 'after') =>
       compiled.find((entry) => unitKey(entry.unit) === unitKey(unit) && entry.side === side)?.bytes;
@@ -407,7 +506,7 @@ class Build {
       overrides: this.#findings
         .filter((finding) => finding.severity === 'error' && isOverridable(finding.id))
         .map((finding) => finding.id),
-      module: { bytes: ko, plan },
+      module: ko && { bytes: ko, plan },
     });
     this.#done('report', 'source lines and reasons');
     return result;

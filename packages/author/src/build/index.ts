@@ -1,4 +1,6 @@
+export type { AssessedFix, Verdict } from './assess.ts';
 export {
+  assessFix,
   type BuildOptions,
   type BuildStep,
   type BuiltLivepatch,

@@ -30,7 +30,8 @@ export interface FinishedBuild {
   }[];
   readonly findings: readonly Finding[];
   readonly overrides: readonly string[];
-  readonly module: { readonly bytes: Uint8Array; readonly plan: LivepatchPlan };
+  /** Absent when no module was made. */
+  readonly module: { readonly bytes: Uint8Array; readonly plan: LivepatchPlan } | undefined;
 }
 
 /** The report of a build and the code side by side. */

@@ -1,5 +1,5 @@
 export { type FunctionDetails, unitDetails } from './details.ts';
-export type { EditedFile } from './edits.ts';
+export { type EditedFile, editsOf, linesOf } from './edits.ts';
 export { reportHtml } from './html.ts';
 export { reportJson, reportJsonSchema } from './json.ts';
 export { makeReport, type ReportedFix, type ReportedUnit, type ReportRequest } from './make.ts';

@@ -1,0 +1,87 @@
+import { modelOf, type ObjectModel } from '@klpkit/compare';
+import { UsageError } from '@klpkit/findings';
+import { type ElfFile, ET, FormatError, readElf, readModuleBytes } from '@klpkit/formats';
+import type { Kernel } from '@klpkit/kernel';
+import { checkRules, type Livepatch, readLivepatch } from '@klpkit/livepatch';
+import { checkLivepatch, type Judgement, type LivepatchEvidence, replacements } from '@klpkit/pitfalls';
+import { kernelEvidence } from './kernel.ts';
+
+/** Options of {@link checkModule}. */
+export interface CheckOptions {
+  /** The kernel that the livepatch is for; without it everything that needs one is unchecked. */
+  readonly kernel?: Kernel | undefined;
+  /** The livepatch that this one is to replace. */
+  readonly older?: Livepatch;
+  /** Where the compiler put the replaced functions. */
+  readonly placement?: LivepatchEvidence['placement'];
+}
+
+/** A module as the rules saw it. */
+export interface CheckedModule {
+  readonly evidence: LivepatchEvidence;
+  readonly judgement: Judgement;
+}
+
+/**
+ * Reads a livepatch module, whoever built it, and holds it against the rules.
+ *
+ * @param file its name, for messages
+ * @param bytes of a `.ko`, compressed or not
+ * @throws {UsageError} for a file that is no module at all
+ */
+export async function checkModule(
+  file: string,
+  bytes: Uint8Array,
+  { kernel, older, placement }: CheckOptions = {},
+): Promise<CheckedModule> {
+  const evidence = await livepatchEvidence(file, bytes, kernel);
+  const whole = { ...evidence, ...(older ? { older } : {}), ...(placement ? { placement } : {}) };
+  return { evidence: whole, judgement: checkLivepatch(whole) };
+}
+
+async function livepatchEvidence(
+  file: string,
+  packed: Uint8Array,
+  kernel: Kernel | undefined,
+): Promise<LivepatchEvidence> {
+  try {
+    const bytes = await readModuleBytes(packed);
+    const elf = readElf(bytes);
+    if (elf.type !== ET.REL)
+      throw new FormatError(`elf: type ${elf.type} at offset 16, a module has 1 (relocatable)`);
+    const first = readLivepatch(bytes);
+    const about = kernel && (await kernelEvidence(kernel, objectsOf(first)));
+    const livepatch = about ? readLivepatch(bytes, about.layout) : first;
+    const model = modelIfReadable(elf);
+    return {
+      file,
+      bytes,
+      elf,
+      livepatch,
+      ...(model ? { model } : {}),
+      ...(about ? { kernel: about.evidence } : {}),
+      found: checkRules(livepatch, about?.evidence.facts),
+    };
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new UsageError(`${file}: ${error.message}`, 'give a livepatch module, livepatch-NAME.ko');
+  }
+}
+
+/** The objects that a livepatch patches or refers to. */
+function objectsOf(livepatch: Livepatch): string[] {
+  const names = new Set(replacements(livepatch).map(({ object }) => object));
+  for (const { symbolObject, patchedObject } of livepatch.klpRelocations)
+    for (const name of [symbolObject, patchedObject]) if (name !== undefined) names.add(name);
+  return [...names].sort();
+}
+
+/** `undefined` for a machine whose code is not understood, or a symbol table that contradicts itself: rules about code are then unchecked. */
+function modelIfReadable(elf: ElfFile): ObjectModel | undefined {
+  try {
+    return modelOf(elf);
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+#include "klpmin.h"
+static int clamp_len(int len)
+{
+	if (len > 4096)
+		return ext_int(4096);
+	if (len < 0)		/* the fix */
+		return 0;
+	return len;
+}
+int rx(int len) { return ext_int(clamp_len(len)); }
+int tx(int len) { return ext_int(clamp_len(len) + 8); }

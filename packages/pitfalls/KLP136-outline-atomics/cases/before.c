@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+#include "klpmin.h"
+int v;
+int get(void) { return v; }

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#include "klpmin.h"
+int rx(const int *p) { return *p; }

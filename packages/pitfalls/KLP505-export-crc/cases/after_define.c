@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+struct opaque { int hidden; };		/* a new #include makes the type complete: not an ABI change */
+struct pub { int a; struct opaque *o; };
+int pub_get(struct pub *p) { return p->a; }
+__KSYMTAB_EXPORT(pub_get)

@@ -1,0 +1,13 @@
+/** The pitfalls of livepatching as running rules. One folder for each, beside this one. */
+export { pitfallOf, pitfalls } from './all.ts';
+export {
+  type Edit,
+  type KernelEvidence,
+  type LivepatchEvidence,
+  type Replacement,
+  replacements,
+  type ShippedSymbol,
+  type UnitEvidence,
+} from './evidence.ts';
+export { assessUnit, checkLivepatch, type Judgement, type Unchecked, worstFirst } from './judge.ts';
+export type { LivepatchNeed, Observation, Pitfall, Review, Rule, Step, UnitNeed } from './pitfall.ts';

@@ -1,0 +1,85 @@
+import type { Finding } from '@klpkit/findings';
+import { pitfalls } from './all.ts';
+import type { LivepatchEvidence, UnitEvidence } from './evidence.ts';
+import type { LivepatchNeed, Observation, Pitfall, Rule, UnitNeed } from './pitfall.ts';
+
+/** What the rules say. */
+export interface Judgement {
+  /** Worst first, then by id, in the order in which each rule reports. */
+  readonly findings: readonly Finding[];
+  /** Pitfalls that were not looked for because something is missing. Never to be taken for "not found". */
+  readonly unchecked: readonly Unchecked[];
+}
+
+/** A pitfall whose rule did not run. */
+export interface Unchecked {
+  readonly id: string;
+  /** What the rule needs and was not given. */
+  readonly missing: readonly (UnitNeed | LivepatchNeed)[];
+}
+
+/** Runs every rule about one unit of a fix; what the steps themselves found is part of the answer. */
+export function assessUnit(evidence: UnitEvidence): Judgement {
+  return judge(evidence, evidence.found, (pitfall) => pitfall.unit, missingOfUnit(evidence));
+}
+
+/** Runs every rule about a finished module; what the kernel's own rules found is part of the answer. */
+export function checkLivepatch(evidence: LivepatchEvidence): Judgement {
+  return judge(evidence, evidence.found, (pitfall) => pitfall.livepatch, missingOfLivepatch(evidence));
+}
+
+const rank = { error: 0, warning: 1, note: 2 } as const;
+
+/** Sorts findings worst first, then by id; equal ones keep their order. */
+export function worstFirst(findings: Iterable<Finding>): Finding[] {
+  return [...findings].sort(
+    (a, b) => rank[a.severity] - rank[b.severity] || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0),
+  );
+}
+
+function judge<Evidence, Need extends UnitNeed | LivepatchNeed>(
+  evidence: Evidence,
+  found: readonly Finding[],
+  ruleOf: (pitfall: Pitfall) => Rule<Evidence, Need> | undefined,
+  missing: ReadonlySet<UnitNeed | LivepatchNeed>,
+): Judgement {
+  const findings = [...found];
+  const unchecked: Unchecked[] = [];
+  for (const pitfall of pitfalls) {
+    const rule = ruleOf(pitfall);
+    if (!rule) continue;
+    const lacks = rule.needs.filter((need) => missing.has(need));
+    if (lacks.length > 0) {
+      unchecked.push({ id: pitfall.id, missing: lacks });
+      continue;
+    }
+    for (const observation of rule.find(evidence)) findings.push(numbered(pitfall, observation));
+  }
+  return { findings: worstFirst(findings), unchecked };
+}
+
+function numbered({ id, severity }: Pitfall, observation: Observation): Finding {
+  return { id, severity, ...observation };
+}
+
+function missingOfUnit(evidence: UnitEvidence): Set<UnitNeed> {
+  const missing = new Set<UnitNeed>();
+  const witnesses = evidence.placement?.before.witnesses ?? [];
+  if (!evidence.placement) missing.add('placement');
+  if (!witnesses.includes('ipa-clones')) missing.add('ipa-clones');
+  if (!witnesses.includes('dwarf')) missing.add('dwarf');
+  if (!evidence.edits) missing.add('edits');
+  if (!evidence.types) missing.add('types');
+  if (!evidence.kernel) missing.add('kernel');
+  return missing;
+}
+
+function missingOfLivepatch(evidence: LivepatchEvidence): Set<LivepatchNeed> {
+  const missing = new Set<LivepatchNeed>();
+  if (!evidence.livepatch.patch) missing.add('tables');
+  if (!evidence.kernel) missing.add('kernel');
+  if (!evidence.model) missing.add('code');
+  if (!evidence.placement) missing.add('placement');
+  if (!evidence.older) missing.add('older');
+  return missing;
+}

@@ -1,0 +1,161 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { compareObjects, readObjectModel, readPlacement } from '@klpkit/compare';
+import { formatFinding } from '@klpkit/findings';
+import { findSection, parsePatch, readElf, sectionBytes } from '@klpkit/formats';
+import { assessUnit, type Edit, type Judgement, type UnitEvidence } from '../src/index.ts';
+
+const run = promisify(execFile);
+const shared = join(dirname(fileURLToPath(import.meta.url)), '../shared');
+
+/** How a case is compiled. */
+export interface CaseOptions {
+  /** `gcc-12` unless told otherwise; `gcc-11`, `clang-14`, `clang-19`, `aarch64-linux-gnu-gcc-12`, … */
+  readonly compiler?: string;
+  /** Files of `cases`; `before.c` and `after.c` unless told otherwise. */
+  readonly before?: string;
+  readonly after?: string;
+  /** More flags for both sides. */
+  readonly flags?: readonly string[];
+  /** Also compile for gcc's `.BTF`. */
+  readonly types?: boolean;
+  /** More evidence: a kernel, what other steps found. */
+  readonly evidence?: Partial<UnitEvidence>;
+}
+
+/** The flag file that makes a compiler behave as it does for a kernel of its machine. */
+export function flagFile(compiler: string): string {
+  if (compiler === 'gcc-12' || compiler === 'gcc-11') return `${compiler}.flags`;
+  if (compiler.startsWith('clang')) return 'clang.flags';
+  return `${compiler.split('-')[0]}.flags`;
+}
+
+/** Runs `work` in a fresh folder that holds a pitfall's cases and the shared files. */
+export async function inCases<T>(folder: string, work: (scratch: string) => Promise<T>): Promise<T> {
+  const scratch = await mkdtemp(join(tmpdir(), 'klpkit-case-'));
+  try {
+    await cp(shared, scratch, { recursive: true });
+    await cp(join(folder, 'cases'), scratch, { recursive: true });
+    return await work(scratch);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Compiles the two sides of a pitfall's case and gathers what is known of them, as a build does.
+ *
+ * @param folder the pitfall's folder: `import.meta.dirname`
+ */
+export async function unitCase(folder: string, options: CaseOptions = {}): Promise<UnitEvidence> {
+  const { compiler = 'gcc-12', before = 'before.c', after = 'after.c', flags = [], evidence } = options;
+  return inCases(folder, async (scratch) => {
+    const [b, a, patch] = await Promise.all([
+      compileSide(scratch, compiler, before, flags, options.types === true),
+      compileSide(scratch, compiler, after, flags, options.types === true),
+      differenceOf(scratch, before, after),
+    ]);
+    const [beforeModel, afterModel] = [readObjectModel(b.object), readObjectModel(a.object)];
+    const comparison = compareObjects(beforeModel, afterModel);
+    return {
+      unit: 'case.c',
+      object: 'vmlinux',
+      comparison,
+      placement: {
+        before: readPlacement(beforeModel, b.more),
+        after: readPlacement(afterModel, a.more),
+      },
+      ...(b.types && a.types ? { types: { before: b.types, after: a.types } } : {}),
+      edits: patch,
+      found: comparison.findings,
+      ...evidence,
+    };
+  });
+}
+
+/** {@link unitCase}, judged. */
+export async function assessCase(folder: string, options: CaseOptions = {}): Promise<Judgement> {
+  return assessUnit(await unitCase(folder, options));
+}
+
+/** The findings with one id, as text without colour. */
+export function said(judgement: Judgement, id: string): string[] {
+  return judgement.findings.filter((finding) => finding.id === id).map(formatFinding);
+}
+
+interface Side {
+  readonly object: Uint8Array;
+  readonly more: { readonly ipaClones?: string; readonly remarks?: string };
+  readonly types?: Uint8Array;
+}
+
+async function compileSide(
+  scratch: string,
+  compiler: string,
+  source: string,
+  flags: readonly string[],
+  wantsTypes: boolean,
+): Promise<Side> {
+  const isClang = compiler.startsWith('clang');
+  const stem = source.replace(/\.c$/, '');
+  const base = [`@${flagFile(compiler)}`, ...flags, '-c', source];
+  const witness = isClang ? ['-fsave-optimization-record'] : ['-fdump-ipa-clones'];
+  // A folder of its own for each side: both write files named after the source.
+  await run(compiler, [...base, ...witness, '-o', `${stem}.o`], { cwd: scratch });
+  const object = new Uint8Array(await readFile(join(scratch, `${stem}.o`)));
+  const names = (await readdir(scratch)).sort();
+  const dump = names.find((name) => name.startsWith(`${stem}.`) && name.endsWith('.ipa-clones'));
+  const remarks = names.find((name) => name === `${stem}.opt.yaml`);
+  const more = {
+    ...(dump ? { ipaClones: await readFile(join(scratch, dump), 'utf8') } : {}),
+    ...(remarks ? { remarks: await readFile(join(scratch, remarks), 'utf8') } : {}),
+  };
+  if (!wantsTypes) return { object, more };
+  await run(compiler, [...base, '-g0', '-gbtf', '-o', `${stem}.btf.o`], { cwd: scratch });
+  const elf = readElf(new Uint8Array(await readFile(join(scratch, `${stem}.btf.o`))));
+  const section = findSection(elf, '.BTF');
+  return { object, more, ...(section ? { types: sectionBytes(elf, section).slice() } : {}) };
+}
+
+async function differenceOf(scratch: string, before: string, after: string): Promise<Edit[]> {
+  if (before === after) return [];
+  const text = await run('diff', ['-u', '-p', before, after], { cwd: scratch }).then(
+    ({ stdout }) => stdout,
+    (error: { code?: number; stdout?: string }) => {
+      if (error.code !== 1) throw error;
+      return error.stdout ?? '';
+    },
+  );
+  const edits: Edit[] = [];
+  for (const file of parsePatch(text).files)
+    for (const hunk of file.hunks) {
+      let line = hunk.newStart;
+      let removed: string[] = [];
+      let added: string[] = [];
+      let first = line;
+      const end = () => {
+        const inside = /([A-Za-z_]\w*)\s*\(/.exec(hunk.section)?.[1];
+        if (removed.length + added.length > 0)
+          edits.push({ path: 'case.c', line: first, removed, added, ...(inside ? { inside } : {}) });
+        removed = [];
+        added = [];
+      };
+      for (const entry of hunk.lines) {
+        if (entry.kind === ' ') {
+          end();
+          line++;
+          first = line;
+        } else if (entry.kind === '-') removed.push(entry.text);
+        else {
+          added.push(entry.text);
+          line++;
+        }
+      }
+      end();
+    }
+  return edits;
+}
