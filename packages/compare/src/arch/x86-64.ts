@@ -1,41 +1,34 @@
 import { EM, R_X86_64 } from '@klpkit/formats';
 import iced from 'iced-x86';
 import { type Arch, type DecodedInstruction, registerArch, type Step } from './arch.ts';
+import { fieldTable, whole } from './fields.ts';
 
 const { Decoder, DecoderOptions, FlowControl, Formatter, FormatterSyntax, Instruction, Mnemonic } = iced;
 
-/** Field widths of the x86-64 psABI, table "Relocation Types". */
-const widths = new Map<number, number>([
-  [R_X86_64.NONE, 0],
-  [R_X86_64[64], 8],
-  [R_X86_64.PC64, 8],
-  [R_X86_64.PC32, 4],
-  [R_X86_64.PLT32, 4],
-  [R_X86_64[32], 4],
-  [R_X86_64['32S'], 4],
-  [R_X86_64.GOTPCREL, 4],
-  [R_X86_64.GOTPCRELX, 4],
-  [R_X86_64.REX_GOTPCRELX, 4],
-  [R_X86_64[16], 2],
-  [R_X86_64.PC16, 2],
-  [R_X86_64[8], 1],
-  [R_X86_64.PC8, 1],
-]);
+const byte1 = whole(1);
+const bytes4 = whole(4);
 
-const pcRelative = new Set<number>([
-  R_X86_64.PC32,
-  R_X86_64.PLT32,
-  R_X86_64.PC64,
-  R_X86_64.PC16,
-  R_X86_64.PC8,
-  R_X86_64.GOTPCREL,
-  R_X86_64.GOTPCRELX,
-  R_X86_64.REX_GOTPCRELX,
-]);
+/** Types of one form: a branch to a symbol (PLT32) is like one to a place of this object (PC32). */
+const relative = { 8: 1, 4: 2, 2: 3, 1: 4 } as const;
+const form = (width: keyof typeof relative) => 1000 + relative[width];
 
-const names = new Map<number, string>(
-  Object.entries(R_X86_64).map(([name, type]) => [type, `R_X86_64_${name}`]),
-);
+/** x86-64 psABI, "Relocation Types". */
+const fields = fieldTable('R_X86_64_', [
+  [R_X86_64.NONE, 'NONE', whole(0)],
+  [R_X86_64[64], '64', whole(8)],
+  [R_X86_64.PC64, 'PC64', whole(8), 'pc', form(8)],
+  [R_X86_64.PC32, 'PC32', bytes4, 'pc', form(4)],
+  [R_X86_64.PLT32, 'PLT32', bytes4, 'pc', form(4)],
+  [R_X86_64[32], '32', bytes4],
+  [R_X86_64['32S'], '32S', bytes4],
+  [R_X86_64.GOTPCREL, 'GOTPCREL', bytes4, 'pc', form(4) + 100],
+  [R_X86_64.GOTPCRELX, 'GOTPCRELX', bytes4, 'pc', form(4) + 100],
+  [R_X86_64.REX_GOTPCRELX, 'REX_GOTPCRELX', bytes4, 'pc', form(4) + 100],
+  [R_X86_64[16], '16', whole(2)],
+  [R_X86_64.PC16, 'PC16', whole(2), 'pc', form(2)],
+  [R_X86_64[8], '8', byte1],
+  [R_X86_64.PC8, 'PC8', byte1, 'pc', form(1)],
+]);
 
 /** Decodes from the start; `visit` gets start, length and the decoded instruction, and stops the walk with `false`. */
 function walk(
@@ -79,7 +72,9 @@ function branchOf(
   return {
     kind,
     target: end + (short ? view.getInt8(end - 1) : view.getInt32(end - 4, true)),
+    at: length - (short ? 1 : 4),
     width: short ? 1 : 4,
+    mask: short ? byte1 : bytes4,
   };
 }
 
@@ -107,10 +102,14 @@ const nearNop = Uint8Array.of(0x0f, 0x1f, 0x44, 0x00, 0x00);
 
 /** x86-64, decoded by iced-x86. */
 export const x86_64: Arch = {
+  ...fields,
+  name: 'x86-64',
   machine: EM.X86_64,
-  fieldWidth: (type) => widths.get(type),
-  relocationName: (type) => names.get(type) ?? `type ${type}`,
-  isPcRelative: (type) => pcRelative.has(type),
+  littleEndian: true,
+  hasAnchors: false,
+  tables: {},
+  isMappingSymbol: () => false,
+  entryForm: () => 0,
   isBranchOperand(code, at, type) {
     // e8 and e9, or 0f 80 to 0f 8f: no other instruction has these bytes before a PC-relative operand of 4 bytes. An immediate may
     // have them: in `movq $f, -0x18(%rbx)` e8 is the displacement.
@@ -120,18 +119,19 @@ export const x86_64: Arch = {
   },
   isIndirectTarget: (code) => code[0] === 0xf3 && code[1] === 0x0f && code[2] === 0x1e && code[3] === 0xfa,
   // The call comes first, or behind ENDBR64 (arch/x86/kernel/ftrace.c).
-  isFtraceEntry: (name, offset) => name === '__fentry__' && (offset === 1 || offset === 5),
-  instructionEnds(code, fields) {
+  isFtraceEntry: ({ calls: [first] }) =>
+    first?.name === '__fentry__' && (first.offset === 1 || first.offset === 5),
+  operandBases(code, operands) {
     const ends: number[] = [];
     let next = 0;
     walk(code, (start, length) => {
-      while (next < fields.length && fields[next] < start + length) {
+      while (next < operands.length && operands[next].offset < start + length) {
         ends.push(start + length);
         next++;
       }
-      return next < fields.length;
+      return next < operands.length;
     });
-    while (ends.length < fields.length) ends.push(code.length);
+    while (ends.length < operands.length) ends.push(code.length);
     return ends;
   },
   instructionAt(code, offset) {

@@ -1,5 +1,6 @@
 import type { Finding } from '@klpkit/findings';
 import { type Section, SHF, SHT, STT } from '@klpkit/formats';
+import { clearField } from '../arch/fields.ts';
 import type { ObjectModel, Piece, Reference } from '../model/model.ts';
 import { slice } from '../model/model.ts';
 import { tableShape } from '../model/sections.ts';
@@ -76,7 +77,7 @@ function restOf(model: ObjectModel, tables: Tables): Map<string, Rest[]> {
   }
   for (const { section, start, size, references } of tables.homeless)
     if (!silentTables.has(section.name)) {
-      const ignore = tableShape(section.name)?.ignore ?? [];
+      const ignore = tableShape(section.name, undefined, model.arch)?.ignore ?? [];
       const bytes = model.bytes(section).slice(start, start + size);
       for (const [from, to] of ignore) bytes.fill(0, from, to);
       add(section, { digest: digestOf(model, bytes, start, references), size, label: undefined });
@@ -102,7 +103,7 @@ function marksOf(model: ObjectModel): Map<number, Mark[]> {
     if (symbols.reserved[index] || symbols.section[index] === 0) continue;
     const type = symbols.type[index];
     const isLabel = type === STT.NOTYPE || (type === STT.FUNC && symbols.size[index] === 0);
-    if (isLabel && symbols.value[index] >= 0)
+    if (isLabel && symbols.value[index] >= 0 && !model.arch.isMappingSymbol(symbols.name(index)))
       add(elf.sections[symbols.section[index]], { offset: symbols.value[index], label: symbols.name(index) });
   }
   for (const section of elf.sections) {
@@ -185,7 +186,7 @@ function digestOf(
 ): string {
   const targets = references.map((reference) => {
     const at = reference.offset - start;
-    bytes.fill(0, at, at + (model.arch.fieldWidth(reference.type) ?? 0));
+    clearField(bytes, at, model.arch.fieldMask(reference.type));
     return `${at} ${targetDigest(reference.target)}`;
   });
   return `${[...bytes].join()}/${targets.join()}`;

@@ -1,15 +1,58 @@
 import { STB } from '@klpkit/formats';
-import type { ObjectModel, Piece } from '../model/model.ts';
+import { type ObjectModel, type Piece, slice } from '../model/model.ts';
 import { coldParentName } from './names.ts';
 import type { FunctionChange } from './types.ts';
 
 /** True when the kernel can take over a function at its ftrace entry. */
 export function hasFtraceEntry(model: ObjectModel, piece: Piece): boolean {
-  const first = model.referencesOf(piece)[0];
-  return (
-    first?.target.kind === 'external' &&
-    model.arch.isFtraceEntry(first.target.name, first.offset - piece.start)
+  const beginning = slice(model.references(piece.section), piece.start, piece.start + longestBeginning);
+  return model.arch.isFtraceEntry({
+    code: model.content(piece),
+    calls: beginning.flatMap(({ target, offset }) =>
+      target.kind === 'external' ? [{ name: target.name, offset: offset - piece.start }] : [],
+    ),
+    isPatchable: isPatchable(model, piece),
+  });
+}
+
+/** Bytes among which a function's ftrace entry is. */
+const longestBeginning = 32;
+/** Longest padding between an entry of `__patchable_function_entries` and its function. */
+const longestPadding = 64;
+const patchable = new WeakMap<ObjectModel, ReadonlyMap<number, readonly number[]>>();
+
+/** True when `__patchable_function_entries` points to the start of the function or to the padding before it. */
+function isPatchable(model: ObjectModel, piece: Piece): boolean {
+  let places = patchable.get(model);
+  if (!places) {
+    places = patchablePlaces(model);
+    patchable.set(model, places);
+  }
+  const previous = model.pieceAt(piece.section, piece.start - 1);
+  const from = Math.max(piece.start - longestPadding, previous ? previous.start + previous.size : 0);
+  return (places.get(piece.section.index) ?? []).some(
+    (place) => place >= from && place <= piece.start + longestBeginning,
   );
+}
+
+function patchablePlaces(model: ObjectModel): Map<number, number[]> {
+  const places = new Map<number, number[]>();
+  for (const section of model.elf.sections) {
+    if (section.name !== '__patchable_function_entries') continue;
+    for (const { target } of model.references(section)) {
+      const place =
+        target.kind === 'piece'
+          ? { section: target.piece.section, offset: target.piece.start + target.offset }
+          : target.kind === 'place'
+            ? target
+            : undefined;
+      if (!place) continue;
+      const known = places.get(place.section.index);
+      if (known) known.push(place.offset);
+      else places.set(place.section.index, [place.offset]);
+    }
+  }
+  return places;
 }
 
 /**

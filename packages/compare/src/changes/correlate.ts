@@ -1,4 +1,5 @@
 import type { Finding } from '@klpkit/findings';
+import { clearField } from '../arch/fields.ts';
 import type { ObjectModel, Piece, Target } from '../model/model.ts';
 import type { Tables } from '../model/tables.ts';
 import { coldParentName, isFreshPiece, isNumbered, stemOf } from './names.ts';
@@ -113,7 +114,7 @@ function digest(model: ObjectModel, piece: Piece): string {
   const code = model.content(piece).slice();
   const targets = model.referencesOf(piece).map((reference) => {
     const at = reference.offset - piece.start;
-    code.fill(0, at, at + (model.arch.fieldWidth(reference.type) ?? 0));
+    clearField(code, at, model.arch.fieldMask(reference.type));
     return `${at} ${targetDigest(reference.target)}`;
   });
   return `${String.fromCharCode(...code.subarray(0, 4096))}/${code.length}/${targets.join(',')}`;

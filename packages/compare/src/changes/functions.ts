@@ -2,7 +2,7 @@ import type { Finding } from '@klpkit/findings';
 import type { ObjectModel, Piece, Target } from '../model/model.ts';
 import { carriedFunctions } from './carried.ts';
 import { coldParentName } from './names.ts';
-import { describe, type Sides, sameForm, sameTarget } from './same.ts';
+import { describe, maskField, type Sides, sameForm, sameTarget } from './same.ts';
 import { tableDifference } from './tables.ts';
 import type { Difference, FunctionChange } from './types.ts';
 
@@ -103,7 +103,7 @@ export function differenceOf(sides: Sides, b: Piece, a: Piece): Difference | und
   while (
     offset < shared &&
     inBefore[offset] === inAfter[offset] &&
-    (inBefore[offset] || x[offset] === y[offset])
+    ((x[offset] ^ y[offset]) & ~inBefore[offset]) === 0
   )
     offset++;
   const codeDiffers = offset < shared || x.length !== y.length;
@@ -137,6 +137,14 @@ export function differenceOf(sides: Sides, b: Piece, a: Piece): Difference | und
     };
   if (sectionGroup(b.section.name) !== sectionGroup(a.section.name))
     return { kind: 'section', offset: 0, before: b.section.name, after: a.section.name };
+  const entries = [before.symbols.other[b.symbol], after.symbols.other[a.symbol]].map(before.arch.entryForm);
+  if (entries[0] !== entries[1])
+    return {
+      kind: 'code',
+      offset: 0,
+      before: `entry of form ${entries[0]}`,
+      after: `entry of form ${entries[1]}`,
+    };
   return tableDifference(sides, b, a);
 }
 
@@ -145,6 +153,8 @@ interface Operand {
   /** Bytes from the start of the function. */
   readonly at: number;
   readonly width: number;
+  /** Its bits of these bytes. */
+  readonly mask: Uint8Array | undefined;
   /** Relocation type; `undefined` for a branch to another function of the section, which the assembler has resolved. */
   readonly type: number | undefined;
   readonly target: Target;
@@ -154,22 +164,23 @@ function operandsOf(model: ObjectModel, piece: Piece): Operand[] {
   const operands: Operand[] = model.referencesOf(piece).map(({ offset, type, target }) => ({
     at: offset - piece.start,
     width: model.arch.fieldWidth(type) ?? 0,
+    mask: model.arch.fieldMask(type),
     type,
     target,
   }));
   // Where functions share a section, a branch from one to another needs no relocation, and its distance changes with any neighbour.
   if (model.piecesIn(piece.section).length < 2) return operands;
   const relocated = new Set(operands.map(({ at }) => at));
-  for (const { offset, length, branch } of model.arch.steps(model.content(piece))) {
+  for (const { offset, branch } of model.arch.steps(model.content(piece))) {
     if (!branch || (branch.target >= 0 && branch.target < piece.size)) continue;
-    const at = offset + length - branch.width;
+    const at = offset + branch.at;
     if (relocated.has(at)) continue;
     const to = piece.start + branch.target;
     const other = model.pieceAt(piece.section, to);
     const target: Target = other
       ? { kind: 'piece', piece: other, offset: to - other.start }
       : { kind: 'place', section: piece.section, offset: to };
-    operands.push({ at, width: branch.width, type: undefined, target });
+    operands.push({ at, width: branch.width, mask: branch.mask, type: undefined, target });
   }
   return operands.sort((x, y) => x.at - y.at);
 }
@@ -202,11 +213,11 @@ function sectionGroup(name: string): string {
   );
 }
 
-/** 1 for each byte of the piece that an operand fills. */
+/** The bits of the piece that operands fill. */
 function maskOf(piece: Piece, operands: readonly Operand[]): Uint8Array {
-  const mask = new Uint8Array(piece.size);
-  for (const { at, width } of operands) mask.fill(1, at, at + width);
-  return mask;
+  const masked = new Uint8Array(piece.size);
+  for (const { at, mask } of operands) maskField(masked, at, mask);
+  return masked;
 }
 
 function instructionText(

@@ -54,7 +54,7 @@ function groupsOf(model: ObjectModel): Map<string, Section[]> {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const members: Section[] = [];
     for (let offset = 4; offset < bytes.length; offset += 4) {
-      const index = view.getUint32(offset, true);
+      const index = view.getUint32(offset, elf.littleEndian);
       const member = elf.sections[index];
       if (!member || taken.has(index))
         throw new FormatError(

@@ -78,9 +78,8 @@ function withOffset(name: string, offset: number): string {
 
 /** True when two references are of one form: a branch to a symbol (PLT32) and to a place of this object (PC32) are. */
 export function sameForm(sides: Sides, b: number, a: number): boolean {
-  if (b === a) return true;
   const { arch } = sides.before;
-  return arch.isPcRelative(b) && arch.isPcRelative(a) && arch.fieldWidth(b) === arch.fieldWidth(a);
+  return b === a || arch.form(b) === arch.form(a);
 }
 
 /** True when two references mean the same thing on both sides. */
@@ -114,18 +113,20 @@ function sameUnpaired(sides: Sides, b: Piece, a: Piece): boolean {
   const kind = sides.before.kindOf(b.section);
   if (!isFreshPiece(b) && !(isNumbered(b.name) && kind === 'rodata')) return false;
   if (kind !== sides.after.kindOf(a.section)) return false;
-  return sides.verdicts.decide(`${b.id}:${a.id}`, () => sameContent(sides, b, a, lineRanges(b)));
+  return sides.verdicts.decide(`${b.id}:${a.id}`, () =>
+    sameContent(sides, b, a, lineRanges(b, sides.before.arch.littleEndian)),
+  );
 }
 
 /** Bytes that do not count in a comparison; with `bits`, only those bits of each. */
 export type Ignored = readonly [start: number, end: number, bits?: number];
 
-/** `struct _ddebug` keeps the line number in a bit field (include/linux/dynamic_debug.h): bits 0–17 of the word at 32. */
-function lineRanges(piece: Piece): readonly Ignored[] {
+/** `struct _ddebug` keeps the line number in a bit field (include/linux/dynamic_debug.h): the first 18 bits of the word at 32. */
+function lineRanges(piece: Piece, littleEndian: boolean): readonly Ignored[] {
   if (piece.section.name !== '__dyndbg') return [];
   return [
     [32, 34],
-    [34, 35, 3],
+    [34, 35, littleEndian ? 0x03 : 0xc0],
   ];
 }
 
@@ -149,6 +150,12 @@ export interface Stretch {
   readonly references: readonly Reference[];
 }
 
+/** Marks the bits that a field fills. */
+export function maskField(masked: Uint8Array, at: number, mask: Uint8Array | undefined): void {
+  for (let index = 0; mask && index < mask.length && at + index < masked.length; index++)
+    masked[at + index] |= mask[index];
+}
+
 /** True when two stretches have the same bytes outside relocated fields and refer to the same things. */
 export function sameStretch(sides: Sides, b: Stretch, a: Stretch, ignore: readonly Ignored[] = []): boolean {
   if (b.bytes.length !== a.bytes.length || b.references.length !== a.references.length) return false;
@@ -159,7 +166,7 @@ export function sameStretch(sides: Sides, b: Stretch, a: Stretch, ignore: readon
     const ra = a.references[index];
     const at = rb.offset - b.start;
     if (at !== ra.offset - a.start || !sameForm(sides, rb.type, ra.type)) return false;
-    masked.fill(0xff, at, at + (sides.before.arch.fieldWidth(rb.type) ?? 0));
+    maskField(masked, at, sides.before.arch.fieldMask(rb.type));
     if (!sameTarget(sides, rb.target, ra.target)) return false;
   }
   return b.bytes.every((byte, index) => ((byte ^ a.bytes[index]) & ~masked[index]) === 0);

@@ -70,7 +70,7 @@ function entryBytes(model: ObjectModel, entry: TableEntry): string {
 }
 
 function sameEntry(sides: Sides, b: TableEntry, a: TableEntry): boolean {
-  const ignore = tableShape(b.section.name)?.ignore ?? [];
+  const ignore = tableShape(b.section.name, undefined, sides.before.arch)?.ignore ?? [];
   const bReplacement = b.section.name === '.altinstructions' ? replacementOf(sides.before, b) : undefined;
   const aReplacement = a.section.name === '.altinstructions' ? replacementOf(sides.after, a) : undefined;
   // The replacement is compared by content over its own length; the generic rule for fragments would run on to the next cut.

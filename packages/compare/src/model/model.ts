@@ -10,6 +10,9 @@ import {
   sectionBytes,
 } from '@klpkit/formats';
 import '../arch/x86-64.ts';
+import '../arch/arm64.ts';
+import '../arch/ppc64le.ts';
+import '../arch/s390x.ts';
 import { type Arch, archOf } from '../arch/arch.ts';
 import { cutPieces, type Piece } from './pieces.ts';
 import { Literals, type Reference, readReferences, slice } from './references.ts';
@@ -65,7 +68,6 @@ export function readObjectModel(bytes: Uint8Array): ObjectModel {
  */
 export function modelOf(elf: ElfFile): ObjectModel {
   const arch = archOf(elf);
-  if (!elf.littleEndian) throw new FormatError('elf: data encoding 2 at offset 5, x86-64 has 1');
   const symbols = readSymbols(elf);
   const { pieces, ofSymbol } = cutPieces(elf, symbols);
   const bySection = new Map<number, Piece[]>();
@@ -94,7 +96,7 @@ export function modelOf(elf: ElfFile): ObjectModel {
     kindOf(section) {
       let kind = kinds.get(section.index);
       if (kind === undefined) {
-        kind = sectionKind(section);
+        kind = sectionKind(section, arch);
         kinds.set(section.index, kind);
       }
       return kind;

@@ -96,12 +96,15 @@ export function readReferences(
   }
   raw.sort((a, b) => a.offset - b.offset || a.type - b.type);
   const distance = operandDistances(context.model, section, raw);
-  return raw.map((entry, index) => ({ ...entry, target: targetOf(context, entry, distance[index]) }));
+  return raw.map((entry, index) => ({
+    ...entry,
+    target: targetOf(context, section, entry, distance[index]),
+  }));
 }
 
 /**
- * For each relocation the distance from its field to the point that a PC-relative operand counts from: the end of the instruction
- * in code, the field itself in data. Only places inside this object need it.
+ * For each relocation the distance from its field to the point that a PC-relative operand counts from: in code as the machine has it
+ * (on x86 the end of the instruction), in data the field itself. Only places inside this object need it.
  */
 function operandDistances(model: ObjectModel, section: Section, raw: readonly RawReference[]): number[] {
   const { arch, symbols } = model;
@@ -118,18 +121,18 @@ function operandDistances(model: ObjectModel, section: Section, raw: readonly Ra
   });
   const code = model.bytes(section);
   for (const [start, members] of groups) {
-    const ends = arch.instructionEnds(
+    const bases = arch.operandBases(
       code.subarray(start),
-      members.map((index) => raw[index].offset - start),
+      members.map((index) => ({ offset: raw[index].offset - start, type: raw[index].type })),
     );
     members.forEach((index, number) => {
-      distance[index] = start + ends[number] - raw[index].offset;
+      distance[index] = start + bases[number] - raw[index].offset;
     });
   }
   return distance;
 }
 
-function targetOf(context: ReferenceContext, entry: RawReference, distance: number): Target {
+function targetOf(context: ReferenceContext, from: Section, entry: RawReference, distance: number): Target {
   const { model, ofSymbol } = context;
   const { symbols, elf } = model;
   const { symbol, addend } = entry;
@@ -150,6 +153,9 @@ function targetOf(context: ReferenceContext, entry: RawReference, distance: numb
     };
   const section = elf.sections[index];
   const offset = symbols.value[symbol] + addend + (model.arch.isPcRelative(entry.type) ? distance : 0);
+  // Code that takes an address out of a table of addresses means what the entry leads to.
+  if (section.name === model.arch.addressTable && from !== section)
+    return throughTable(model, section, offset);
   const named = ofSymbol(symbol);
   if (named) return { kind: 'piece', piece: named, offset: offset - named.start };
   const literal = context.literals.at(section, offset);
@@ -157,6 +163,14 @@ function targetOf(context: ReferenceContext, entry: RawReference, distance: numb
   const piece = model.pieceAt(section, offset) ?? soleVariable(model, section, symbols.type[symbol]);
   if (piece) return { kind: 'piece', piece, offset: offset - piece.start };
   return { kind: 'place', section, offset };
+}
+
+/** What the entry at `offset` of a table of addresses holds: an address, or a number that code loads from there. */
+function throughTable(model: ObjectModel, table: Section, offset: number): Target {
+  const [entry] = slice(model.references(table), offset, offset + 1);
+  if (entry) return entry.target;
+  const bytes = model.bytes(table).subarray(Math.max(0, offset), Math.max(0, offset) + 8);
+  return { kind: 'constant', bytes: String.fromCharCode(...bytes), section: table, offset };
 }
 
 /** With -fdata-sections an index outside the array is still one of the only variable there: `a[i - 1]` is `.data.a - 4`. */

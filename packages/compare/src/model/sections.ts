@@ -1,4 +1,5 @@
 import { type Section, SHF, SHT } from '@klpkit/formats';
+import type { Arch } from '../arch/arch.ts';
 
 /**
  * What a section of a kernel object is to a livepatch.
@@ -83,13 +84,25 @@ const objtool = new Set([
 const registration =
   /^(\.initcall.*\.init|\.exitcall\.exit|\.init\.setup|__param|\.export_symbol|___ksymtab.*|___kcrctab.*|__ksymtab.*|__kcrctab.*|__tracepoints(_ptrs|_strings)?|_ftrace_events|_ftrace_eval_map|__syscalls_metadata|__bpf_raw_tp_map|\.BTF_ids|_kprobe_blacklist|_error_injection_whitelist|\.lsm_info\.init|\.early_lsm_info\.init|\.con_initcall\.init|\.static_call\.text|\.static_call_tramp_key|\.modinfo|\.gnu\.linkonce\.this_module|__versions|__modver|\.init\.(ramfs|pi).*|\.x86_cpu_dev\.init|\.apicdrivers|\.x86_intel_mid_dev\.init|__kprobe_blacklist|__kunit_.*|\.kunit_.*|\.printk_index|_{2,3}srcu_struct_ptrs|__trace_printk_fmt|__tracepoint_str|__dyndbg_classes|\.vvar.*|\.data\.\.vvar.*|__of_table.*|__.*_of_table|__governor_thermal_table|__thermal_table_entry.*|\.acpi_probe_table|\.dtb\.init.*|__dl_sched_class|__rt_sched_class|__fair_sched_class|__idle_sched_class|__stop_sched_class|__ext_sched_class|\.tracepoint_.*|\.pci_fixup.*|\.builtin_fw|__earlycon_table|\.iommu_table.*|\.altinstr_init|\.kprobes\.text_list)$/;
 
-/** The shape of a table section, or `undefined` when the section is none. `sizes` are structure sizes from the kernel's BTF. */
-export function tableShape(name: string, sizes?: ReadonlyMap<string, number>): TableShape | undefined {
+/**
+ * The shape of a table section, or `undefined` when the section is none. `sizes` are structure sizes from the kernel's BTF; without
+ * `arch` the shapes are those of x86-64.
+ */
+export function tableShape(
+  name: string,
+  sizes?: ReadonlyMap<string, number>,
+  arch?: Pick<Arch, 'tables'>,
+): TableShape | undefined {
   if (runtimeConstant.test(name)) return { entrySize: 4 };
-  const shape = tables[name];
+  const shape = own(arch?.tables, name) ?? own(tables, name);
   if (!shape) return undefined;
   const size = shape.struct === undefined ? undefined : sizes?.get(shape.struct);
   return size === undefined ? shape : { ...shape, entrySize: size };
+}
+
+/** A section may be called `constructor`. */
+function own(table: Readonly<Record<string, TableShape>> | undefined, name: string): TableShape | undefined {
+  return table && Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
 /** Structures whose sizes {@link tableShape} takes from the kernel's BTF. */
@@ -103,9 +116,11 @@ export function isRuntimeConstantTable(name: string): boolean {
 }
 
 /** What a section is to a livepatch, by its name, type and flags. */
-export function sectionKind(section: Section): SectionKind {
+export function sectionKind(section: Section, arch?: Pick<Arch, 'tables' | 'addressTable'>): SectionKind {
   const { name, type, flags } = section;
-  if (tableShape(name)) return 'table';
+  if (tableShape(name, undefined, arch)) return 'table';
+  // Its entries are compared where code uses them.
+  if (name === arch?.addressTable) return 'ignored';
   if (objtool.has(name)) return 'objtool';
   if (name === '.discard.addressable') return 'ignored';
   if (registration.test(name)) return 'registration';

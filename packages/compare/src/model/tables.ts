@@ -79,7 +79,7 @@ function readTable(
   section: Section,
   sizes: ReadonlyMap<string, number> | undefined,
 ): TableEntry[] {
-  const shape = tableShape(section.name, sizes);
+  const shape = tableShape(section.name, sizes, model.arch);
   if (!shape) return [];
   const at = `section ${section.index} (${section.name})`;
   if (section.type === SHT.NOBITS || section.type === SHT.NULL)
