@@ -45,7 +45,18 @@ export interface BuildOptions {
   readonly jobs?: number;
   readonly onProgress?: OnProgress | undefined;
   readonly onStep?: (step: BuildStep) => void;
+  /** Called with each unit that was compiled on both sides, before anything is refused. */
+  readonly onUnit?: (unit: ComparedUnit) => void;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** One unit's two objects, and what became of the comparison. */
+export interface ComparedUnit {
+  readonly unit: Unit;
+  readonly before: CompiledUnit;
+  readonly after: CompiledUnit;
+  /** Absent when both sides are the same bytes, which are neither matched nor compared. */
+  readonly judged?: JudgedUnit;
 }
 
 /** A livepatch that was built. */
@@ -368,7 +379,10 @@ class Build {
       this.#options.signal?.throwIfAborted();
       // The same bytes on both sides need no judgement.
       const layouts = layoutFindings(before, after);
-      if (equalBytes(before.bytes, after.bytes) && layouts.length === 0) continue;
+      if (equalBytes(before.bytes, after.bytes) && layouts.length === 0) {
+        this.#options.onUnit?.({ unit, before, after });
+        continue;
+      }
       const judged = await judgeUnit(context, unit, {
         before,
         after,
@@ -379,6 +393,7 @@ class Build {
           return exact.bytes;
         },
       });
+      this.#options.onUnit?.({ unit, before, after, judged });
       if (isUnchanged(judged)) continue;
       units.push({ judged, before, after });
       functions += judged.match.functions.length;

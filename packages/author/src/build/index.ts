@@ -5,6 +5,7 @@ export {
   type BuildStep,
   type BuiltLivepatch,
   buildLivepatch,
+  type ComparedUnit,
   type NothingToBuild,
 } from './build.ts';
 export type { Overrides } from './overrides.ts';
