@@ -28,7 +28,19 @@ const needed = [
 ];
 
 /** What the tests need besides: they hold klpkit's patching against that of others. */
-const neededForTests = [['patch', ['/usr/bin/patch'], 'the tests compare with it']];
+const neededForTests = [
+  ['patch', ['/usr/bin/patch'], 'the tests compare with it'],
+  ['gcc-12-aarch64-linux-gnu', ['/usr/bin/aarch64-linux-gnu-gcc-12'], 'objects for arm64 to compare'],
+  [
+    'gcc-12-powerpc64le-linux-gnu',
+    ['/usr/bin/powerpc64le-linux-gnu-gcc-12'],
+    'objects for ppc64le to compare',
+  ],
+  ['gcc-12-s390x-linux-gnu', ['/usr/bin/s390x-linux-gnu-gcc-12'], 'objects for s390x to compare'],
+  ['gcc-11', ['/usr/bin/x86_64-linux-gnu-gcc-11'], 'objects of an older gcc to compare'],
+  ['clang-14', ['/usr/bin/clang-14'], 'objects of an older clang to compare'],
+  ['clang-19', ['/usr/bin/clang-19'], 'objects of a newer clang to compare, with kCFI'],
+];
 
 function say(text) {
   process.stderr.write(`${text}\n`);

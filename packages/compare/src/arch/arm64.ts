@@ -1,4 +1,5 @@
 import { EM } from '@klpkit/formats';
+import { alternatives } from '../model/sections.ts';
 import { type Arch, registerArch } from './arch.ts';
 import { fieldTable, whole, wordBits } from './fields.ts';
 import { type BranchForm, wordDecoder } from './words.ts';
@@ -101,7 +102,7 @@ export const arm64: Arch = {
   littleEndian: true,
   hasAnchors: true,
   // include/asm/{alternative,extable}.h of arch/arm64.
-  tables: { '.altinstructions': { entrySize: 12, struct: 'alt_instr' } },
+  tables: { '.altinstructions': { ...alternatives, entrySize: 12 } },
   isBranchOperand: (_code, _at, type) => [call26, jump26, conditional19, test14].includes(type),
   isIndirectTarget: (code) =>
     code.length >= 4 && landingPads.has((code[0] | (code[1] << 8) | (code[2] << 16) | (code[3] << 24)) >>> 0),

@@ -95,7 +95,7 @@ const decoder = wordDecoder({
 });
 
 /** Feature fixups: mask, value, and four distances (arch/powerpc/include/asm/feature-fixups.h). */
-const featureFixup = { entrySize: 48 };
+const featureFixup = { entrySize: 48, replacement: { start: 32, end: 40 }, isFromEntry: true };
 const oneDistance = { entrySize: 8 };
 
 /** 64-bit Power, little-endian, ELF ABI version 2. */

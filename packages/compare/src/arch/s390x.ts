@@ -1,4 +1,5 @@
 import { EM } from '@klpkit/formats';
+import { alternatives } from '../model/sections.ts';
 import { type Arch, type DecodedInstruction, registerArch, type Step } from './arch.ts';
 import { fieldTable, whole } from './fields.ts';
 
@@ -133,7 +134,7 @@ export const s390x: Arch = {
   hasAnchors: true,
   // arch/s390/include/asm/{alternative,nospec-branch}.h
   tables: {
-    '.altinstructions': { entrySize: 13, struct: 'alt_instr' },
+    '.altinstructions': { ...alternatives, entrySize: 13 },
     '.s390_return_mem': { entrySize: 4 },
     '.s390_return_reg': { entrySize: 4 },
     '.s390_indirect_call': { entrySize: 4 },

@@ -1,6 +1,7 @@
 import type { ObjectModel } from '../model/model.ts';
 import { readTables } from '../model/tables.ts';
 import { compareRest } from './account.ts';
+import { compareAnchors } from './anchors.ts';
 import { correlate } from './correlate.ts';
 import { compareData } from './data.ts';
 import { compareFunctions, functionFindings } from './functions.ts';
@@ -44,6 +45,7 @@ export function compareObjects(
       ...findings,
       ...data.findings,
       ...functionFindings(functions),
+      ...compareAnchors(before, after, correlation),
       ...compareLinkage(before, after, correlation),
       ...compareGroups(sides),
       ...compareRest(sides),

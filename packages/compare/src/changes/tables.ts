@@ -59,7 +59,7 @@ function entryText(entry: TableEntry): string {
 function entryBytes(model: ObjectModel, entry: TableEntry): string {
   const hex = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
   const own = hex(model.bytes(entry.section).subarray(entry.start, entry.start + entry.size));
-  const replacement = entry.section.name === '.altinstructions' ? replacementOf(model, entry) : undefined;
+  const replacement = replacementOf(model, entry);
   const code = replacement
     ? model.arch
         .instructions(fragment(model, replacement).bytes)
@@ -70,26 +70,27 @@ function entryBytes(model: ObjectModel, entry: TableEntry): string {
 }
 
 function sameEntry(sides: Sides, b: TableEntry, a: TableEntry): boolean {
-  const ignore = tableShape(b.section.name, undefined, sides.before.arch)?.ignore ?? [];
-  const bReplacement = b.section.name === '.altinstructions' ? replacementOf(sides.before, b) : undefined;
-  const aReplacement = a.section.name === '.altinstructions' ? replacementOf(sides.after, a) : undefined;
+  const shape = tableShape(b.section.name, undefined, sides.before.arch);
+  const ignore = shape?.ignore ?? [];
+  const bReplacement = replacementOf(sides.before, b);
+  const aReplacement = replacementOf(sides.after, a);
   // The replacement is compared by content over its own length; the generic rule for fragments would run on to the next cut.
-  const skip = bReplacement && aReplacement ? b.references[1].offset - b.start : -1;
+  const fields = bReplacement && aReplacement ? shape?.replacement : undefined;
+  const skipped = fields ? [fields.start, ...(fields.end === undefined ? [] : [fields.end])] : [];
   const strip = (entry: TableEntry) =>
-    skip < 0
-      ? entry.references
-      : entry.references.filter((reference) => reference.offset - entry.start !== skip);
+    entry.references.filter((reference) => !skipped.includes(reference.offset - entry.start));
   if (bReplacement && aReplacement) {
     if (!sameStretch(sides, fragment(sides.before, bReplacement), fragment(sides.after, aReplacement)))
       return false;
   }
+  const width = fields?.end === undefined ? 4 : 8;
   const bytes = (model: ObjectModel, entry: TableEntry) =>
     model.bytes(entry.section).subarray(entry.start, entry.start + entry.size);
   return sameStretch(
     sides,
     { bytes: bytes(sides.before, b), start: b.start, references: strip(b) },
     { bytes: bytes(sides.after, a), start: a.start, references: strip(a) },
-    skip < 0 ? ignore : [...ignore, [skip, skip + 4]],
+    [...ignore, ...skipped.map((at): [number, number] => [at, at + width])],
   );
 }
 

@@ -1,6 +1,7 @@
 import { FormatError, readRela, type Section, SHF, SHN, STB, STT } from '@klpkit/formats';
 import type { ObjectModel } from './model.ts';
 import type { Piece } from './pieces.ts';
+import { tableShape } from './sections.ts';
 
 /** A relocation, with the place that it makes the code refer to. */
 export interface Reference {
@@ -109,7 +110,10 @@ export function readReferences(
 function operandDistances(model: ObjectModel, section: Section, raw: readonly RawReference[]): number[] {
   const { arch, symbols } = model;
   const distance = new Array<number>(raw.length).fill(0);
-  if ((section.flags & SHF.EXECINSTR) === 0) return distance;
+  if ((section.flags & SHF.EXECINSTR) === 0) {
+    const shape = tableShape(section.name, undefined, arch);
+    return shape?.isFromEntry ? raw.map(({ offset }) => -(offset % shape.entrySize)) : distance;
+  }
   // Each function is decoded from its own start: padding between functions need not decode to its end.
   const groups = new Map<number, number[]>();
   raw.forEach((entry, index) => {

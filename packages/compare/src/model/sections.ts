@@ -35,7 +35,20 @@ export interface TableShape {
   readonly struct?: string;
   /** Byte ranges of an entry that say where the source was, not what the code does: left out when entries are compared. */
   readonly ignore?: readonly (readonly [start: number, end: number])[];
+  /**
+   * Fields of an entry that lead to replacement code, bytes from its start: where that begins, and where it ends; without an end the
+   * entry's last byte is the length.
+   */
+  readonly replacement?: { readonly start: number; readonly end?: number };
+  /** True when distances count from the start of the entry, not from their own field. */
+  readonly isFromEntry?: boolean;
 }
+
+/** `struct alt_instr` of x86, arm64 and s390: site, replacement, feature, lengths. */
+export const alternatives: Pick<TableShape, 'struct' | 'replacement'> = {
+  struct: 'alt_instr',
+  replacement: { start: 4 },
+};
 
 /**
  * Tables that the compiler and the assembler write (x86-64 sizes; those with a `struct` are taken from the kernel's BTF).
@@ -46,7 +59,7 @@ const tables: Readonly<Record<string, TableShape>> = {
   __bug_table: { entrySize: 12, struct: 'bug_entry', ignore: [[8, 10]] },
   __ex_table: { entrySize: 12, struct: 'exception_table_entry' },
   __jump_table: { entrySize: 16, struct: 'jump_entry' },
-  '.altinstructions': { entrySize: 14, struct: 'alt_instr' },
+  '.altinstructions': { ...alternatives, entrySize: 14 },
   '.smp_locks': { entrySize: 4 },
   '.parainstructions': { entrySize: 16, struct: 'paravirt_patch_site' },
   __mcount_loc: { entrySize: 8 },

@@ -1,5 +1,5 @@
 import { FormatError, type Section, SHT } from '@klpkit/formats';
-import type { ObjectModel, Piece, Reference } from './model.ts';
+import type { ObjectModel, Piece, Reference, Target } from './model.ts';
 import { slice } from './references.ts';
 import { tableShape } from './sections.ts';
 
@@ -159,7 +159,6 @@ function fragmentCuts(model: ObjectModel, entries: readonly TableEntry[]): Map<n
       if (target.kind === 'place') add(target.section, target.offset);
   }
   for (const entry of entries) {
-    if (entry.section.name !== '.altinstructions') continue;
     const replacement = replacementOf(model, entry);
     if (replacement) {
       add(replacement.section, replacement.start);
@@ -176,12 +175,38 @@ function fragmentCuts(model: ObjectModel, entries: readonly TableEntry[]): Map<n
 }
 
 /**
- * The replacement code of an `.altinstructions` entry. Its length is the last byte of `struct alt_instr` (`replacementlen`,
- * arch/x86/include/asm/alternative.h); zero is legal.
+ * The replacement code that an entry of `.altinstructions` or of a feature fixup leads to. In `.altinstructions` its length is the last byte of `struct alt_instr` (`replacementlen`, `alt_len`,
+ * `instrlen` in arch/{x86,arm64,s390}/include/asm/alternative.h); zero is legal. It is in a section of its own, or on arm64 in a
+ * subsection behind the code that it replaces.
  */
 export function replacementOf(model: ObjectModel, entry: TableEntry): Fragment | undefined {
-  const target = entry.references[1]?.target;
-  if (target?.kind !== 'place' || model.kindOf(target.section) !== 'fragments') return undefined;
+  const fields = tableShape(entry.section.name, undefined, model.arch)?.replacement;
+  if (!fields) return undefined;
+  const at = (offset: number | undefined) =>
+    entry.references.find((reference) => reference.offset - entry.start === offset)?.target;
+  const place = placeOf(at(fields.start));
+  if (!place) return undefined;
+  const { section, offset: start } = place;
+  if (fields.end !== undefined) {
+    const end = placeOf(at(fields.end), true);
+    if (end?.section !== section || end.offset < start || end.offset > section.size) return undefined;
+    return { section, start, end: end.offset };
+  }
+  if (
+    model.kindOf(section) !== 'fragments' &&
+    section !== placeOf(entry.references[0]?.target, true)?.section
+  )
+    return undefined;
   const length = model.bytes(entry.section)[entry.start + entry.size - 1];
-  return { section: target.section, start: target.offset, end: target.offset + length };
+  return { section, start, end: Math.min(start + length, Math.max(start, section.size)) };
+}
+
+/** A place without a symbol, just behind a function too; with `inside` within one as well. */
+function placeOf(
+  target: Target | undefined,
+  inside = false,
+): { section: Section; offset: number } | undefined {
+  if (target?.kind === 'place') return target;
+  if (target?.kind !== 'piece' || !(inside || target.offset >= target.piece.size)) return undefined;
+  return { section: target.piece.section, offset: target.piece.start + target.offset };
 }

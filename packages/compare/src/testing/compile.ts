@@ -57,11 +57,12 @@ export async function compile(
   source: string,
   flags: readonly string[] = [],
   base: readonly string[] = kernelFlags,
+  compiler = 'gcc-12',
 ): Promise<Uint8Array> {
   const folder = await mkdtemp(join(tmpdir(), 'klpkit-compare-'));
   try {
     const object = join(folder, 'unit.o');
-    const child = run('gcc-12', [...base, ...flags, '-x', 'c', '-', '-c', '-o', object]);
+    const child = run(compiler, [...base, ...flags, '-x', 'c', '-', '-c', '-o', object]);
     child.child.stdin?.end(prelude + source);
     await child;
     return new Uint8Array(await readFile(object));
