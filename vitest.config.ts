@@ -5,7 +5,10 @@ export default defineConfig({
     pool: 'threads',
     isolate: false,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['{packages,bench,scripts}/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['{packages,bench,scripts}/**/*.test.ts'], testTimeout: 60_000 },
+      },
       {
         extends: true,
         test: {

@@ -6,6 +6,7 @@ export type { PatchText } from './fix/index.ts';
 export { type CheckedModule, checkModule, kernelEvidence } from './judge/index.ts';
 export {
   type FunctionDetails,
+  formatChanges,
   formatReport,
   type Report,
   reportHtml,

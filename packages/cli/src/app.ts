@@ -1,9 +1,12 @@
 import { type Application, buildApplication, buildRouteMap, text_en } from '@stricli/core';
 import meta from '../package.json' with { type: 'json' };
+import { assessCommand } from './commands/assess.ts';
 import { buildCommandRoute } from './commands/build.ts';
+import { checkCommand } from './commands/check.ts';
 import { compareCommand } from './commands/compare.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { explainCommand } from './commands/explain.ts';
 import { kernelAddCommand } from './commands/kernel-add.ts';
 import { kernelListCommand } from './commands/kernel-list.ts';
 import { kernelRemoveCommand } from './commands/kernel-remove.ts';
@@ -30,9 +33,12 @@ const routes = buildRouteMap<string, Context>({
   routes: {
     doctor: doctorCommand,
     kernel,
+    assess: assessCommand,
     build: buildCommandRoute,
+    check: checkCommand,
     prove: proveCommand,
     compare: compareCommand,
+    explain: explainCommand,
     demo: demoCommand,
   },
   docs: {

@@ -64,9 +64,12 @@ describe('help', () => {
       'klpkit kernel list',
       'klpkit kernel show',
       'klpkit kernel remove',
+      'klpkit assess',
       'klpkit build',
+      'klpkit check',
       'klpkit prove',
       'klpkit compare',
+      'klpkit explain',
       'klpkit demo',
     ]);
     for (const [command, text] of pages) expect(text).toMatch(new RegExp(`EXAMPLES?\\n {2}${command}`));
@@ -92,6 +95,9 @@ describe('wrong usage ends with code 2 and says what to do', () => {
     [['build', '--no-such'], 'No flag registered for --no-such', 'klpkit build --help'],
     [['build', '--jobs', '0', 'x.patch'], '0 is no number above 0', 'klpkit build --help'],
     [['build'], 'which fix?', 'klpkit build fix.patch'],
+    [['assess'], 'which fix?', 'klpkit assess fix.patch'],
+    [['check', '/nowhere/x.ko'], '/nowhere/x.ko: there is no such file', ''],
+    [['explain'], 'which finding?', 'klpkit explain --list'],
     [['build', '/nowhere/x.patch'], '/nowhere/x.patch: there is no such file', ''],
     [['build', '/'], '/: this is a folder', ''],
     [['build', 'x.patch', '--override', 'KLP1'], 'gives no reason', "--override KLP1='why"],

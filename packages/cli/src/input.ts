@@ -25,6 +25,11 @@ export async function readUserFile(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Whether there is a file of that name. */
+export async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
+}
+
 /**
  * The kernel that is meant: by name, or the only one in the cache.
  *

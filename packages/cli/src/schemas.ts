@@ -10,6 +10,10 @@ const finding = v.strictObject({
   what: text,
   why: v.optional(text),
   next: v.optional(text),
+  evidence: v.optional(v.pipe(v.array(text), v.description('what it rests on'))),
+  certainty: v.optional(
+    v.pipe(v.picklist(['certain', 'likely', 'possible']), v.description('certain when absent')),
+  ),
   at: v.optional(
     v.strictObject({
       file: v.optional(text),
@@ -136,6 +140,13 @@ const step = v.strictObject({
   ms: v.pipe(v.number(), v.minValue(0), v.description('milliseconds')),
 });
 
+const patchedObjects = v.array(
+  v.strictObject({
+    name: v.pipe(text, v.description('vmlinux, or a module')),
+    functions: v.array(v.strictObject({ name: text, sympos: count })),
+  }),
+);
+
 const build = v.variant('outcome', [
   v.strictObject({
     command: v.literal('build'),
@@ -148,12 +159,7 @@ const build = v.variant('outcome', [
       page: v.pipe(text, v.description('the report as one HTML page')),
     }),
     replace: v.boolean(),
-    objects: v.array(
-      v.strictObject({
-        name: v.pipe(text, v.description('vmlinux, or a module')),
-        functions: v.array(v.strictObject({ name: text, sympos: count })),
-      }),
-    ),
+    objects: patchedObjects,
     findings: v.array(finding),
     steps: v.array(step),
   }),
@@ -275,6 +281,71 @@ const compare = v.variant('outcome', [
   ...failures('compare'),
 ]);
 
+const judgement = {
+  findings: v.pipe(v.array(finding), v.description('worst first')),
+  suppressed: v.pipe(
+    v.array(v.strictObject({ finding, reason: text })),
+    v.description('findings that klpkit.toml answers'),
+  ),
+  unchecked: v.pipe(
+    v.array(v.strictObject({ id: text, missing: v.array(text) })),
+    v.description('pitfalls that were not looked for, and what that would have needed'),
+  ),
+};
+
+const check = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('check'),
+    outcome: v.pipe(v.picklist(['passed', 'findings']), v.description('findings: exit code 1')),
+    file: text,
+    name: v.pipe(text, v.description('of the module')),
+    kernel: v.optional(v.pipe(text, v.description('absent when it was held against none'))),
+    objects: patchedObjects,
+    ...judgement,
+  }),
+  ...failures('check'),
+]);
+
+const assess = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('assess'),
+    outcome: v.pipe(
+      v.picklist(['yes', 'with-decisions', 'refused', 'nothing']),
+      v.description('refused: exit code 1; nothing: exit code 4'),
+    ),
+    kernel: text,
+    units: v.array(
+      v.strictObject({
+        source: text,
+        object: text,
+        functions: v.array(v.strictObject({ name: text, status: text, reasons: v.array(text) })),
+      }),
+    ),
+    ...judgement,
+    steps: v.array(step),
+  }),
+  failures('assess')[1],
+]);
+
+const pitfall = v.strictObject({
+  id: text,
+  name: v.pipe(text, v.description('of its folder')),
+  title: text,
+  severity: v.picklist(['error', 'warning', 'note']),
+  statement: text,
+});
+
+const explain = v.variant('outcome', [
+  v.strictObject({ command: v.literal('explain'), outcome: v.literal('listed'), pitfalls: v.array(pitfall) }),
+  v.strictObject({
+    command: v.literal('explain'),
+    outcome: v.literal('explained'),
+    pitfall,
+    page: v.pipe(text, v.description('Markdown')),
+  }),
+  ...failures('explain'),
+]);
+
 const demo = v.variant('outcome', [
   v.strictObject({
     command: v.literal('demo'),
@@ -302,6 +373,9 @@ export const schemas = {
   build,
   prove,
   compare,
+  assess,
+  check,
+  explain,
   demo,
 } as const;
 

@@ -5,6 +5,6 @@ export { reportJson, reportJsonSchema } from './json.ts';
 export { makeReport, type ReportedFix, type ReportedUnit, type ReportRequest } from './make.ts';
 export { type Report, reportSchema } from './schema.ts';
 export { openSource, type SourceRequest, type SourceSide } from './source.ts';
-export { formatReport, type TextOptions, type TextRole } from './text.ts';
+export { formatChanges, formatReport, type TextOptions, type TextRole } from './text.ts';
 export { openUnitSource, type UnitSourceRequest } from './unit-source.ts';
 export type { UnitSource } from './why.ts';

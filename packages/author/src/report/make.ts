@@ -88,13 +88,15 @@ export function makeReport(request: ReportRequest): Report {
     relocations: relocationsOf(units),
     exports: [...new Set(units.flatMap((unit) => unit.extraction?.exports ?? []))].sort(order),
     findings: request.findings.map((finding) => {
-      const { id, severity, what, why, next, at } = finding;
+      const { id, severity, what, why, next, evidence, certainty, at } = finding;
       const plain = {
         id,
         severity,
         what,
         ...(why === undefined ? {} : { why }),
         ...(next === undefined ? {} : { next }),
+        ...(evidence === undefined ? {} : { evidence: [...evidence] }),
+        ...(certainty === undefined ? {} : { certainty }),
         ...(at === undefined ? {} : { at: { ...at } }),
       };
       return { ...plain, overridden: overrides.has(id) };

@@ -26,6 +26,10 @@ const finding = v.strictObject({
   what: text,
   why: v.optional(text),
   next: v.optional(text),
+  evidence: v.optional(v.pipe(v.array(text), v.description('what it rests on'))),
+  certainty: v.optional(
+    v.pipe(v.picklist(['certain', 'likely', 'possible']), v.description('certain when absent')),
+  ),
   at: v.optional(place),
   overridden: v.pipe(v.boolean(), v.description('true when the author let the build go on in spite of it')),
 });

@@ -8,13 +8,14 @@ import {
   type SourceFunction,
   type SourceLine,
 } from '@klpkit/formats';
+import { shownPlace } from '../fix/places.ts';
 import { linesOf } from './edits.ts';
 
 /** Where the source of one object is: what {@link openSource} works on. */
 export interface SourceRequest {
   /** The object as compared, without debug information. */
   readonly object: ObjectModel;
-  /** The same unit compiled with `-g`; absent when that was not done or failed. */
+  /** The same unit with debug information (`-g`); absent when that was not done or failed. */
   readonly debug: Uint8Array | undefined;
   /** Absolute folders that stand for the kernel tree: the source, the private copy of a fix, the build folder. */
   readonly roots: readonly string[];
@@ -86,7 +87,8 @@ export function openSource(request: SourceRequest): SourceSide {
     }
     return texts.get(path);
   };
-  const place = (line: SourceLine | undefined): TreeLine | undefined => {
+  const place = (found: SourceLine | undefined): TreeLine | undefined => {
+    const line = found && shownPlace(found);
     const path = line && treePath(line.file, roots);
     return line && path !== undefined ? { path, line: line.line } : undefined;
   };

@@ -48,6 +48,25 @@ export function formatReport(report: Report, options: TextOptions = {}): string 
         `${file.path}: ${file.change}${file.hunks.length > 0 ? `, ${hunksText(file.hunks)}` : ''}`,
       );
   }
+  writeChanges(page, report);
+  page.heading('Findings');
+  if (report.findings.length === 0) page.line(2, [['good', 'none']]);
+  for (const finding of report.findings) writeFinding(page, finding);
+  if (report.tools.length > 0) {
+    page.heading('Made with');
+    for (const tool of report.tools) page.paragraph(2, `${tool.name} ${tool.version}`);
+  }
+  return page.text();
+}
+
+/** What would be patched, and why: the middle part of {@link formatReport}, for a fix that is judged before anything is made. */
+export function formatChanges(report: Report, options: TextOptions = {}): string {
+  const page = new Page(options.width ?? 100, options.paint ?? ((_, text) => text));
+  writeChanges(page, report);
+  return page.text();
+}
+
+function writeChanges(page: Page, report: Report): void {
   for (const unit of report.units) writeUnit(page, unit);
   if (report.relocations.length > 0) {
     page.heading(`KLP relocations (${report.relocations.length})`);
@@ -60,14 +79,6 @@ export function formatReport(report: Report, options: TextOptions = {}): string 
     page.heading(`Exported symbols used (${report.exports.length})`);
     page.paragraph(2, report.exports.join(', '));
   }
-  page.heading('Findings');
-  if (report.findings.length === 0) page.line(2, [['good', 'none']]);
-  for (const finding of report.findings) writeFinding(page, finding);
-  if (report.tools.length > 0) {
-    page.heading('Made with');
-    for (const tool of report.tools) page.paragraph(2, `${tool.name} ${tool.version}`);
-  }
-  return page.text();
 }
 
 function writeUnit(page: Page, unit: ReportUnit): void {

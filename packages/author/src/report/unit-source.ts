@@ -13,8 +13,8 @@ export interface UnitSourceRequest {
   /** The files of the fix, whole. */
   readonly files: readonly EditedFile[];
   /**
-   * The unit compiled once more with `-g`, before and after. The after one from the fixed text as it is: an object whose
-   * text has `#line` directives would give the old numbers for lines that the fix moved.
+   * The unit with debug information (`-g`), before and after. The after one from the fixed text as it is or from one of `withPlaces`:
+   * an object whose text has plain `#line` directives would give the old numbers for lines that the fix moved.
    */
   readonly debug: { readonly before?: Uint8Array | undefined; readonly after?: Uint8Array | undefined };
   /** Folders of private copies of the tree that the after object was compiled in. */

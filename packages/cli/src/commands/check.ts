@@ -1,0 +1,126 @@
+import { basename } from 'node:path';
+import type { Finding } from '@klpkit/findings';
+import type { Kernel } from '@klpkit/kernel';
+import { buildCommand } from '@stricli/core';
+import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
+import { Exit } from '../exit.ts';
+import { readUserFile } from '../input.ts';
+import { isTooMuch, type JudgeFlags, judgeFlags, sayJudgement, writeSarif } from '../judged.ts';
+import { answer, readPolicy } from '../policy.ts';
+import type { Answer } from '../schemas.ts';
+
+interface Flags extends JudgeFlags {
+  readonly json: boolean;
+  readonly kernel?: string;
+  readonly replaces?: string;
+}
+
+/** `klpkit check`: any livepatch, whoever built it, held against the rules. */
+export const checkCommand = buildCommand<Flags, [string], Context>({
+  docs: {
+    brief: 'Check a livepatch module, whoever built it',
+    fullDescription: [
+      'Reads back what the module patches and refers to, and looks for every pitfall that a finished module shows: names and',
+      'positions that the kernel does not have, functions that cannot be traced, relocations that cannot be resolved,',
+      'callbacks, states, versions, marks. With a kernel of the cache (--kernel, else the one that the module is built for)',
+      'its symbols are asked as well. What could not be checked is listed. Ends with code 1 on errors.',
+      '',
+      'EXAMPLE',
+      '  klpkit check livepatch-fix.ko --kernel debian:6.12',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: {
+      json: jsonFlag,
+      kernel: {
+        ...kernelFlag,
+        brief: 'Kernel in the cache; else the one that the module names, if it is there',
+      },
+      replaces: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'The livepatch that this one is to replace',
+        placeholder: 'OLD.ko',
+        optional: true,
+      },
+      ...judgeFlags,
+    },
+    aliases: { k: 'kernel' },
+    positional: {
+      kind: 'tuple',
+      parameters: [{ brief: 'The module, plain or compressed', parse: String, placeholder: 'MODULE.ko' }],
+    },
+  },
+  func: action('check', async (context, flags: Flags, path: string) => {
+    const bytes = await readUserFile(path);
+    const { checkModule } = await import('@klpkit/author');
+    const file = basename(path);
+    const kernel = await kernelFor(flags.kernel, bytes);
+    const older =
+      flags.replaces === undefined
+        ? undefined
+        : (await checkModule(basename(flags.replaces), await readUserFile(flags.replaces))).evidence
+            .livepatch;
+    const policy = await readPolicy(flags.policy, path);
+    const { evidence, judgement } = await checkModule(file, bytes, { kernel, ...(older ? { older } : {}) });
+    const answered = answer(judgement.findings, policy);
+    await writeSarif(flags, path, answered);
+    const isBad = isTooMuch(answered.findings, flags, policy);
+    const { patch, name } = evidence.livepatch;
+    const objects = (patch?.objects ?? []).map((object) => ({
+      name: object.isVmlinux ? 'vmlinux' : object.name,
+      functions: object.functions.map(({ oldName, sympos }) => ({ name: oldName, sympos })),
+    }));
+    if (context.isJson) {
+      const json: Answer<'check'> = {
+        command: 'check',
+        outcome: isBad ? 'findings' : 'passed',
+        file,
+        name,
+        ...(kernel ? { kernel: kernel.id } : {}),
+        objects,
+        findings: answered.findings,
+        suppressed: answered.suppressed,
+        unchecked: judgement.unchecked,
+      };
+      context.answer(json);
+    }
+    const functions = objects.reduce((sum, object) => sum + object.functions.length, 0);
+    context.say(
+      `${context.paint('heading', file)}: ${functions} functions of ${objects.map((object) => object.name).join(', ') || 'no object'}, ${evidence.livepatch.klpRelocations.length} KLP relocations`,
+    );
+    context.say(kernel ? `against ${kernel.id}` : 'against no kernel');
+    sayJudgement(context, answered, judgement.unchecked, (finding) => codeAt(evidence, finding));
+    return isBad ? Exit.findings : Exit.done;
+  }),
+});
+
+/** The kernel that is named; else the one of the cache whose release is in the module's version magic. */
+async function kernelFor(named: string | undefined, bytes: Uint8Array): Promise<Kernel | undefined> {
+  const { listKernels, openKernel } = await import('@klpkit/kernel');
+  if (named !== undefined) return openKernel(named);
+  const { FormatError, readElf, readModuleBytes, readModuleInfo } = await import('@klpkit/formats');
+  try {
+    const release = readModuleInfo(readElf(await readModuleBytes(bytes)))
+      .get('vermagic')
+      ?.split(' ')[0];
+    const found = (await listKernels()).find((kernel) => kernel.release === release);
+    return found && openKernel(found.id);
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
+}
+
+type Evidence = Awaited<ReturnType<typeof import('@klpkit/author').checkModule>>['evidence'];
+
+/** The instruction that a finding is about. */
+function codeAt({ model }: Evidence, { at }: Finding): string[] {
+  if (!model || at?.section === undefined || at.offset === undefined) return [];
+  const section = model.elf.sections.find((one) => one.name === at.section);
+  if (!section || model.kindOf(section) !== 'text') return [];
+  const piece = model.pieceAt(section, at.offset);
+  if (!piece) return [];
+  const found = model.arch.instructionAt(model.content(piece), at.offset - piece.start);
+  return found ? [`code: ${piece.name}+0x${found.offset.toString(16)}: ${found.text}`] : [];
+}
