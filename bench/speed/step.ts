@@ -1,10 +1,9 @@
-import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildLivepatch, compileUnit } from '@klpkit/author';
 import { matchImage, matchModule, modelOf, readObjectModel } from '@klpkit/compare';
-import { cacheRoot } from '@klpkit/host';
-import { loadImage, loadModule, openKernel, prepareImage } from '@klpkit/kernel';
+import { type Kernel, loadImage, loadModule, openKernel, prepareImage } from '@klpkit/kernel';
 import { proveLivepatch } from '@klpkit/prove';
 import { someUnits } from './units.ts';
 
@@ -32,19 +31,15 @@ const steps: Record<string, () => Promise<void>> = {
     detail = `${image.symbols.count} symbols`;
   },
   async build() {
-    await build();
+    await build(await openKernel(kernelId));
   },
   async 'build-cold'() {
-    // An empty compiler cache; the kernel is where it was.
+    // An empty compiler cache; the kernel is open already, and stays where it is.
+    const kernel = await openKernel(kernelId);
     const cache = await mkdtemp(join(tmpdir(), 'klpkit-cold-'));
-    const kernels = join(cacheRoot(), 'kernels');
-    const sources = join(cacheRoot(), 'sources');
-    await mkdir(join(cache, 'klpkit'));
-    await symlink(kernels, join(cache, 'klpkit', 'kernels'));
-    await symlink(sources, join(cache, 'klpkit', 'sources'));
     process.env.XDG_CACHE_HOME = cache;
     try {
-      await build();
+      await build(kernel);
     } finally {
       await rm(cache, { recursive: true, force: true });
     }
@@ -53,8 +48,7 @@ const steps: Record<string, () => Promise<void>> = {
   prove,
 };
 
-async function build(livepatch = 'livepatch_speed') {
-  const kernel = await openKernel(kernelId);
+async function build(kernel: Kernel, livepatch = 'livepatch_speed') {
   const path = args.at(-1) as string;
   const result = await buildLivepatch(kernel, [{ name: 'fix.patch', text: await readFile(path, 'utf8') }], {
     name: livepatch,
@@ -100,7 +94,7 @@ async function prove() {
   const count = Number(args[0]);
   const livepatches = [];
   for (let number = 0; number < count; number++) {
-    const built = await build(`livepatch_speed_${number}`);
+    const built = await build(kernel, `livepatch_speed_${number}`);
     livepatches.push({
       module: built.ko,
       name: built.plan.name,

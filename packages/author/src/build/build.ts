@@ -14,6 +14,7 @@ import { derivedFindings, makeOverlay, type Overlay } from '../overlay/index.ts'
 import type { FunctionDetails, Report } from '../report/index.ts';
 import { type AssessedFix, verdictOf } from './assess.ts';
 import { type KernelContext, readContext } from './context.ts';
+import { type CompiledText, compiledText } from './lines.ts';
 import { checkOverrides, isOverridable, type Overrides, withOverrides } from './overrides.ts';
 import { reportBuild } from './report.ts';
 import { extractUnit, isUnchanged, type JudgedUnit, judgeUnit, layoutFindings } from './unit.ts';
@@ -39,7 +40,7 @@ export interface BuildOptions {
   readonly units?: readonly string[];
   /** Most units that a changed header may reach; default 64. */
   readonly maxUnits?: number;
-  /** Source lines in the report, for which changed units are compiled once more with debug information; default true. */
+  /** Source lines in the report, for which changed units are compiled with debug information; default true. */
   readonly sourceLines?: boolean;
   /** Compilers at once; default 2. */
   readonly jobs?: number;
@@ -267,12 +268,9 @@ class Build {
     // The kernel's symbols are read while gcc is busy.
     const context = readContext(kernel);
     context.catch(() => {});
-    const overlay = makeOverlay(
-      kernel.sourceDir,
-      fix.files.map((file) => ({ path: file.path, text: file.compiled })),
-      join(this.#folder, 'source'),
-    );
-    const sides = await this.#compile(reached.units, overlay);
+    const text = compiledText(kernel, fix, reached.units, this.#options.sourceLines !== false);
+    const overlay = makeOverlay(kernel.sourceDir, text.files, join(this.#folder, 'source'));
+    const sides = await this.#compile(reached.units, overlay, text);
     this.#findings.push(...(await derivedFindings(kernel, overlay, this.#options.signal)));
     const units = await this.#judge(await context, sides);
     const extractions = units.length === 0 ? [] : await this.#extract(await context, units);
@@ -338,11 +336,12 @@ class Build {
   async #compile(
     units: readonly Unit[],
     overlay: Overlay,
+    text: CompiledText,
   ): Promise<{ unit: Unit; before: CompiledUnit; after: CompiledUnit }[]> {
     const jobs = this.#options.jobs ?? 2;
     const compilations = units.flatMap((unit) => [
-      { unit, side: 'before' as const },
-      { unit, side: 'after' as const, overlay },
+      { unit, side: 'before' as const, debug: text.debugOf(unit).before },
+      { unit, side: 'after' as const, overlay, debug: text.debugOf(unit).after },
     ]);
     const { compiled, failed } = await compileAll(this.#kernel, compilations, {
       jobs,
@@ -477,11 +476,13 @@ class Build {
   }
 
   /**
-   * Units with debug information, which say what source line an instruction comes from; a failure costs those lines only. They are
-   * made of the fixed text as it is, whose line numbers are those that a reader sees.
+   * Compiles what has no debug information yet, which says what source line an instruction comes from; a failure costs those lines
+   * only. It is made of the fixed text as it is, whose line numbers are those that a reader sees.
    */
   async #twins(fix: Fix, units: readonly BuiltUnit[]): Promise<Twins> {
     if (this.#options.sourceLines === false) return { compiled: [], overlays: [] };
+    const known = units.flatMap(({ before, after }) => [before, after]).filter(({ debug }) => debug);
+    if (known.length === 2 * units.length) return { compiled: known, overlays: [] };
     const overlay = makeOverlay(
       this.#kernel.sourceDir,
       fix.files.map((file) => ({ path: file.path, text: file.after })),
@@ -489,13 +490,13 @@ class Build {
     );
     const { compiled } = await compileAll(
       this.#kernel,
-      units.flatMap(({ judged: { unit } }) => [
-        { unit, side: 'before' as const, debug: true },
-        { unit, side: 'after' as const, overlay, debug: true },
+      units.flatMap(({ judged: { unit }, before, after }) => [
+        ...(before.debug ? [] : [{ unit, side: 'before' as const, debug: true }]),
+        ...(after.debug ? [] : [{ unit, side: 'after' as const, overlay, debug: true }]),
       ]),
       { jobs: this.#options.jobs ?? 2, signal: this.#options.signal },
     );
-    return { compiled, overlays: [overlay.folder] };
+    return { compiled: [...known, ...compiled], overlays: [overlay.folder] };
   }
 
   #report(
@@ -504,7 +505,7 @@ class Build {
     ko?: Uint8Array,
   ): { report: Report; details: FunctionDetails[] } {
     const debugOf = (unit: Unit, side: 'before' | 'after') =>
-      compiled.find((entry) => unitKey(entry.unit) === unitKey(unit) && entry.side === side)?.bytes;
+      compiled.find((entry) => unitKey(entry.unit) === unitKey(unit) && entry.side === side)?.debug;
     const result = reportBuild({
       kernel: this.#kernel,
       name: plan.name,

@@ -19,12 +19,13 @@ function movePaths(text: string, from: string, to: string): string {
 }
 
 /**
- * The types of the unit alone, for the comparison of layouts: BTF costs next to nothing and changes no code. gcc writes it since 12
- * (gcc's manual, "Debugging Options", -gbtf); an object of an older one has no types to compare.
+ * The types of the unit, for the comparison of layouts: BTF costs next to nothing and changes no code. gcc writes it since 12 (gcc's
+ * manual, "Debugging Options", -gbtf); an object of an older one has no types to compare.
  */
-function typesOnly(compilerVersion: string): string {
+function types(compilerVersion: string, debug: boolean): string[] {
   const major = Number(/gcc.*\) (\d+)\./.exec(compilerVersion)?.[1] ?? 0);
-  return major >= 12 ? '-gbtf' : '-g0';
+  if (major >= 12) return ['-gbtf'];
+  return debug ? [] : ['-g0'];
 }
 
 /**
@@ -48,7 +49,8 @@ export function argumentsFor(
   return [
     ...(side === 'after' ? argv.filter((word) => word !== '-Werror') : argv),
     // Paths in the debug information are those of the tree, wherever the view of it was: the object may come from the cache.
-    ...(debug ? ['-g', '-gz=none', `-fdebug-prefix-map=${root}/=`] : [typesOnly(compilerVersion)]),
+    ...(debug ? ['-g', '-gz=none', `-fdebug-prefix-map=${root}/=`] : []),
+    ...types(compilerVersion, debug),
     // -w also silences -Werror=implicit-function-declaration and the like: what was shipped is past that, a fix is not.
     ...(side === 'after' ? [] : ['-w']),
     ...(side === 'exact' ? [] : ['-ffunction-sections', '-fdata-sections']),

@@ -3,20 +3,25 @@ import { findSection, readElf, sectionBytes } from '@klpkit/formats';
 import { run } from '@klpkit/host';
 
 /**
- * Parts an object file from its types. gcc 12 writes the types of `-gbtf` in another order each time, and the name of the source with
- * them; without them the same source gives the same bytes.
+ * Parts an object file from its types and its debug information. gcc 12 writes the types of `-gbtf` in another order each time, and
+ * the name of the source with them; without them the same source gives the same bytes.
  *
  * @param path the object file, which is rewritten
- * @returns the object, and the content of `.BTF`, empty when there is none
+ * @returns the object, and the content of `.BTF`, empty when there is none; `debug` is the file as it was, when it has line numbers
  */
 export async function partTypes(
   path: string,
   signal?: AbortSignal,
-): Promise<{ bytes: Uint8Array; types: Uint8Array }> {
+): Promise<{ bytes: Uint8Array; types: Uint8Array; debug?: Uint8Array }> {
   const whole = new Uint8Array(await readFile(path));
   const elf = readElf(whole);
   const section = findSection(elf, '.BTF');
-  if (!section) return { bytes: whole, types: new Uint8Array(0) };
-  await run(['objcopy', '--remove-section=.BTF', path], { signal });
-  return { bytes: new Uint8Array(await readFile(path)), types: sectionBytes(elf, section) };
+  const hasLines = findSection(elf, '.debug_line') !== undefined;
+  const types = section ? sectionBytes(elf, section).slice() : new Uint8Array(0);
+  // They name the folder that was compiled in.
+  if (section) whole.fill(0, section.offset, section.offset + section.size);
+  if (!section && !hasLines) return { bytes: whole, types };
+  const argv = ['objcopy', '--wildcard', '--remove-section=.BTF', '--remove-section=.debug_*'];
+  await run([...argv, '--remove-section=.rela.debug_*', path], { signal });
+  return { bytes: new Uint8Array(await readFile(path)), types, ...(hasLines && { debug: whole }) };
 }

@@ -8,6 +8,8 @@ export interface CachedObject {
   readonly bytes: Uint8Array;
   /** BTF of the unit; empty where the compiler writes none. */
   readonly types: Uint8Array;
+  /** The object with debug information; absent when it was compiled without. */
+  readonly debug?: Uint8Array;
   /** Relative to the tree. */
   readonly dependencies: readonly string[];
   /** Those of them that were opened by a way up, as the compiler opened them: `kernel/../lib/x.h`. */
@@ -17,6 +19,8 @@ export interface CachedObject {
 /** What is kept beside an object. */
 interface Record {
   readonly size: number;
+  /** Size of the object with debug information. */
+  readonly debugSize?: number;
   readonly dependencies: readonly string[];
   readonly ways: readonly string[];
   /** For a kernel whose source may change: each file that was read, the tree's relative to it, and its SHA-256. */
@@ -28,7 +32,7 @@ interface Record {
  * change, which are looked at when it is taken out.
  */
 export function cacheStem(kernel: Kernel, ...pieces: readonly string[]): string {
-  const key = contentKey('4', kernel.id, kernel.sourceVersion ?? '', kernel.compilerVersion, ...pieces);
+  const key = contentKey('5', kernel.id, kernel.sourceVersion ?? '', kernel.compilerVersion, ...pieces);
   return join(cacheRoot(), 'objects', key.slice(0, 2), key);
 }
 
@@ -45,12 +49,18 @@ export async function store(
   read: readonly string[],
   root: string,
 ): Promise<void> {
-  const { bytes, types, dependencies, ways } = object;
-  const record: Record = { size: bytes.length, dependencies, ways };
+  const { bytes, types, debug, dependencies, ways } = object;
+  const record: Record = {
+    size: bytes.length,
+    ...(debug && { debugSize: debug.length }),
+    dependencies,
+    ways,
+  };
   // A distribution's source never changes under its version; a build tree's may.
   const hashes = kernel.sourceVersion === undefined ? await hashAll(read, root) : undefined;
   await writeFileAtomic(`${stem}.o`, bytes);
   await writeFileAtomic(`${stem}.btf`, types);
+  if (debug) await writeFileAtomic(`${stem}.debug.o`, debug);
   // Last, since it says that the object is whole.
   await writeFileAtomic(`${stem}.json`, JSON.stringify({ ...record, ...(hashes ? { hashes } : {}) }));
 }
@@ -73,8 +83,10 @@ export async function fromCache(
     }
     const bytes = new Uint8Array(await readFile(`${stem}.o`));
     const types = new Uint8Array(await readFile(`${stem}.btf`));
-    const { dependencies, ways } = record;
-    return bytes.length === record.size ? { bytes, types, dependencies, ways } : undefined;
+    const { dependencies, ways, debugSize } = record;
+    const debug = debugSize === undefined ? undefined : new Uint8Array(await readFile(`${stem}.debug.o`));
+    if (bytes.length !== record.size || debug?.length !== debugSize) return undefined;
+    return { bytes, types, ...(debug && { debug }), dependencies, ways };
   } catch {
     // Whatever is wrong with a cached object, compiling anew mends it.
     return undefined;

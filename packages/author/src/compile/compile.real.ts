@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readObjectModel } from '@klpkit/compare';
 import { addKernel, findUnits, type Kernel, type Unit } from '@klpkit/kernel';
 import { createTwoFilesPatch } from 'diff';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -119,6 +120,14 @@ test('debug information names files of the tree, whatever the view', async () =>
   const after = await compileUnit(kernel, { unit, side: 'after', overlay, debug: true });
   const plain = await compileUnit(kernel, { unit, side: 'after', overlay });
   if (!('bytes' in after) || !('bytes' in plain)) throw new Error('it did not compile');
-  expect(after.bytes.length).toBeGreaterThan(plain.bytes.length);
-  expect(Buffer.from(after.bytes).includes(folder)).toBe(false);
+  expect(plain.debug).toBeUndefined();
+  expect(after.debug?.length).toBeGreaterThan(2 * plain.bytes.length);
+  expect(Buffer.from(after.debug ?? []).includes(folder)).toBe(false);
+  // What is matched and compared is the same with it and without.
+  const [a, b] = [after, plain].map(({ bytes }) => readObjectModel(bytes));
+  const pieces = (model = a) => model?.pieces.map((piece) => [piece.name, Buffer.from(model.content(piece))]);
+  expect(pieces(a)?.length).toBeGreaterThan(1);
+  expect(pieces(a)).toEqual(pieces(b));
+  const again = await compileUnit(kernel, { unit, side: 'after', overlay, debug: true });
+  expect(again).toMatchObject({ cached: true, bytes: after.bytes, debug: after.debug });
 });

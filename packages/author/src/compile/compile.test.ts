@@ -375,6 +375,10 @@ test('arguments: debug information off or on, sections for all but exact, paths 
   expect(of('exact', false, 'gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0').slice(-2)).toEqual(['-gbtf', '-w']);
   expect(of('before', true)).toContain('-g');
   expect(of('before', true)).not.toContain('-g0');
+  // Types and lines of one compilation.
+  expect(of('before', true, 'gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0')).toEqual(
+    expect.arrayContaining(['-g', '-gbtf']),
+  );
 });
 
 describe('assertCompiler', () => {

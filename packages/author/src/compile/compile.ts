@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { inTemporaryFolder, mapParallel, run } from '@klpkit/host';
 import { compileEnvironment, type Kernel, type OnProgress, unitKey } from '@klpkit/kernel';
+import { placeFlags, withoutDirectives } from '../fix/places.ts';
 import {
   foldersOnTheWay,
   type Missed,
@@ -114,8 +115,13 @@ async function compileOnce(
   const { unit, side } = compilation;
   const overlay = side === 'after' ? compilation.overlay : undefined;
   const root = overlay?.folder ?? kernel.sourceDir;
-  const argv = argumentsFor(unit, compilation, kernel.sourceDir, root, kernel.compilerVersion);
-  const neutral = argumentsFor(unit, compilation, kernel.sourceDir, '/', kernel.compilerVersion);
+  const places = [...(overlay?.files.values() ?? [])].flatMap((text) => placeFlags(text ?? ''));
+  const argumentsIn = (folder: string) => [
+    ...argumentsFor(unit, compilation, kernel.sourceDir, folder, kernel.compilerVersion),
+    ...places,
+  ];
+  const argv = argumentsIn(root);
+  const neutral = argumentsIn('/');
   const stem = cacheStem(kernel, unit.source, unit.object, overlay?.key ?? '', ...neutral);
   const known = await fromCache(kernel, stem, root);
   if (known) return { unit, side, ...known, ms: 0, cached: true };
@@ -139,13 +145,13 @@ async function compileOnce(
     const read = await readRule(join(folder, 'unit.d'));
     const missed = overlay && missedIn(overlay, read, result.cwd);
     if (missed) return { missed };
-    const { bytes, types } = await partTypes(join(folder, 'unit.o'), signal);
+    const parted = await partTypes(join(folder, 'unit.o'), signal);
     const paths = read.map((path) => normalize(isAbsolute(path) ? path : join(result.cwd, path)));
     const dependencies = relativeTo(paths, [root, kernel.sourceDir]);
     const ways = read
       .filter((path) => path.startsWith(`${root}/`) && path.includes('/../'))
       .map((path) => path.slice(root.length + 1));
-    const object = { bytes, types, dependencies, ways };
+    const object = { ...parted, dependencies, ways };
     await store(kernel, stem, object, paths, root);
     return { unit, side, ...object, ms: result.ms, cached: false };
   });
@@ -189,7 +195,7 @@ async function plainMessage(
 ): Promise<string | undefined> {
   const files = [...overlay.files].map(([path, text]) => ({
     path,
-    text: text?.replace(/^#line \d+\n/gm, ''),
+    text: text === undefined ? undefined : withoutDirectives(text),
   }));
   const plain = makeOverlay(kernel.sourceDir, files, join(folder, 'plain'));
   const argv = argumentsFor(

@@ -11,7 +11,7 @@ export interface Compilation {
   readonly side: Side;
   /** The view of the source that the after side is compiled from. */
   readonly overlay?: Overlay | undefined;
-  /** Keep debug information, which changes no byte of any function. */
+  /** Give the object with debug information as well, which changes no byte of any function. */
   readonly debug?: boolean;
 }
 
@@ -22,6 +22,8 @@ export interface CompiledUnit {
   readonly bytes: Uint8Array;
   /** BTF of the unit, for the comparison of layouts; empty where the compiler writes none. */
   readonly types: Uint8Array;
+  /** The same object with its debug information, when that was asked for. */
+  readonly debug?: Uint8Array;
   /** Files of the kernel tree that went in, relative to it, sorted. */
   readonly dependencies: readonly string[];
   /** Those of them that were opened by a way up, as the compiler opened them: `kernel/../lib/x.h`. */
