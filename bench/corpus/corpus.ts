@@ -1,37 +1,151 @@
-import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BuiltLivepatch, buildLivepatch } from '@klpkit/author';
-import { Refusal } from '@klpkit/findings';
-import { addKernel, findUnits, type Kernel, type Unit } from '@klpkit/kernel';
-import { proveLivepatch } from '@klpkit/prove';
-import { changedFiles, patchOf } from './changed.ts';
-import { type Outcome, reasonsOf, tableOf } from './outcome.ts';
-import { sampleOf } from './sample.ts';
+import { reportJson } from '@klpkit/author';
+import { writeFileAtomic } from '@klpkit/host';
+import { addKernel, findUnits, type Kernel } from '@klpkit/kernel';
+import { changedFiles } from './changed.ts';
+import { buildFix, type FixToBuild, type Step } from './fixes.ts';
+import type { Outcome } from './outcome.ts';
+import { proveInBatches } from './proofs.ts';
+import { sampleOf, shuffled } from './sample.ts';
+import { secondOpinion } from './second-opinion.ts';
+import { openState, shardOf } from './state.ts';
+import { tableOf } from './table.ts';
 
 /** Parts of the tree that fixes are drawn from. */
-const areas = ['arch/x86', 'drivers', 'fs', 'kernel', 'mm', 'net'];
-/** Livepatches proven in one boot. */
-const perBoot = 10;
+const areas = [
+  'arch/x86',
+  'block',
+  'certs',
+  'crypto',
+  'drivers',
+  'fs',
+  'init',
+  'io_uring',
+  'ipc',
+  'kernel',
+  'lib',
+  'mm',
+  'net',
+  'security',
+  'sound',
+  'virt',
+];
+
+const usage = `usage: npm run bench:corpus -- --from 6.12.115 --to 6.12.117 …
+
+  --all                 every changed source and header; else --sample N of the sources (default 60), or --only FILE…
+  --seed N              of the sample, and of what is proven (default 1)
+  --shard i/n           every n-th of them, from the i-th on
+  --json FILE           one line for each file, written as soon as it is known
+  --resume              go on with FILE: what is finished there is not repeated (shards: put the files together first)
+  --redo WORD…          with --resume: repeat what has this outcome or reason all the same
+  --keep DIR            folder for the livepatches (.ko) and their reports (.json)
+  --prove N             how many are proven in the VM, drawn by the seed; default all, 0 for none
+  --per-boot N          livepatches in one boot (default 20)
+  --max-units N         most units that a changed header may reach (default 300)
+  --jobs N              compilers at once (default 2)
+  --no-headers          sources only
+  --no-lines            reasons without source lines, which saves a compilation
+  --second-opinion      compare the disassembly of each changed unit as well
+  --table FILE          the summary, in Markdown
+`;
 
 const { values } = parseArgs({
   options: {
     from: { type: 'string' },
     to: { type: 'string' },
+    all: { type: 'boolean', default: false },
     sample: { type: 'string', default: '60' },
-    seed: { type: 'string', default: '1' },
-    json: { type: 'string' },
-    table: { type: 'string' },
     only: { type: 'string', multiple: true },
-    'no-proof': { type: 'boolean', default: false },
+    seed: { type: 'string', default: '1' },
+    shard: { type: 'string' },
+    json: { type: 'string' },
+    resume: { type: 'boolean', default: false },
+    redo: { type: 'string', multiple: true, default: [] },
+    keep: { type: 'string' },
+    prove: { type: 'string' },
+    'per-boot': { type: 'string', default: '20' },
+    'max-units': { type: 'string', default: '300' },
+    jobs: { type: 'string', default: '2' },
+    'no-headers': { type: 'boolean', default: false },
+    'no-lines': { type: 'boolean', default: false },
+    'second-opinion': { type: 'boolean', default: false },
+    table: { type: 'string' },
   },
 });
 if (!values.from || !values.to) {
-  process.stderr.write(
-    'usage: npm run bench:corpus -- --from 6.12.115 --to 6.12.117 [--sample 60] [--seed 1] [--json FILE] [--table FILE] [--only SOURCE]…\n',
-  );
+  process.stderr.write(usage);
   process.exit(2);
+}
+const seed = Number(values.seed);
+
+const from = await addKernel(kernelName(values.from));
+const to = await addKernel(kernelName(values.to));
+say(`changed files of ${from.sourceVersion ?? from.id} → ${to.sourceVersion ?? to.id}`);
+const sources = await changedFiles(from.sourceDir, to.sourceDir, areas, ['.c']);
+const headers = await changedFiles(from.sourceDir, to.sourceDir, [...areas, 'include'], ['.h', '.inc']);
+say(`${sources.length} sources and ${headers.length} headers changed`);
+const step: Step = { from, to, sources: new Set(sources), headers: new Set(headers) };
+const state = openState(values.json, values.resume);
+const folder = values.keep ?? mkdtempSync(join(tmpdir(), 'klpkit-corpus-'));
+mkdirSync(folder, { recursive: true });
+
+const picked = shardOf(await pick(), values.shard);
+// In an order drawn by the seed, so that what a run that was cut short has done is a fair part of all; headers last.
+const unfinished = shuffled(
+  picked.filter((file) => !isFinished(state.outcomes.get(file))),
+  seed,
+);
+const todo = [true, false].flatMap((isSource) =>
+  unfinished.filter((file) => step.sources.has(file) === isSource),
+);
+say(`${picked.length} to compare, ${todo.length} of them still to do`);
+const kinds = await kindsOf(from, todo);
+const begin = performance.now();
+for (const [index, file] of todo.entries()) {
+  const kind = kinds.get(file);
+  if (kind === undefined) continue;
+  const outcome = typeof kind === 'string' ? await compareOne(file, kind) : kind;
+  state.add(outcome);
+  const left = ((performance.now() - begin) / (index + 1)) * (todo.length - index - 1);
+  const words = outcome.reasons.map(({ id }) => id);
+  say(
+    `${index + 1}/${todo.length} ${file}: ${outcome.outcome}${words.length ? `: ${[...new Set(words)].join(', ')}` : ''}, ${outcome.seconds.build.toFixed(1)} s, ${Math.round(process.memoryUsage.rss() / 1e6)} MB, ${Math.ceil(left / 60_000)} min left${outcome.second?.length ? `; second opinion: ${outcome.second.join('; ')}` : ''}`,
+  );
+}
+
+const built = picked
+  .flatMap((file) => state.outcomes.get(file) ?? [])
+  .filter(
+    ({ outcome, livepatch }) => (outcome === 'built' || outcome === 'proven') && livepatch !== undefined,
+  );
+const chosen = new Set(
+  sampleOf(
+    built.map(({ file }) => file),
+    values.prove === undefined ? built.length : Number(values.prove),
+    seed,
+  ),
+);
+const waiting = built.filter(({ file, outcome }) => outcome === 'built' && chosen.has(file));
+if (waiting.length > 0) say(`${waiting.length} to prove`);
+for await (const outcome of proveInBatches(from, waiting, folder, Number(values['per-boot']))) {
+  state.add(outcome);
+  say(
+    `${outcome.file}: ${outcome.outcome} ${outcome.reasons.map(({ id, what }) => `${id}: ${what}`).join('; ')}`,
+  );
+}
+await state.compact();
+const outcomes = [...state.outcomes.values()].sort((a, b) => (a.file < b.file ? -1 : 1));
+const table = tableOf(outcomes, `Fixes of ${values.from} → ${values.to}, built for ${from.id}`);
+if (values.table) await writeFileAtomic(values.table, table);
+else process.stdout.write(table);
+process.exitCode = outcomes.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
 /** `6.12.115` as Debian 12 names the kernel made of it; a full name stays as it is. */
@@ -39,218 +153,82 @@ function kernelName(release: string): string {
   return release.includes(':') ? release : `debian:${release}+deb12-amd64`;
 }
 
-interface Built {
-  readonly file: string;
-  readonly unit: Unit;
-  readonly headers: readonly string[];
-  readonly seconds: number;
-  readonly livepatch: BuiltLivepatch;
-}
-
-const from = await addKernel(kernelName(values.from));
-const to = await addKernel(kernelName(values.to));
-say(`changed files of ${from.sourceVersion ?? from.id} → ${to.sourceVersion ?? to.id}`);
-const sources = await changedFiles(from.sourceDir, to.sourceDir, areas, ['.c']);
-const headers = await changedFiles(from.sourceDir, to.sourceDir, [...areas, 'include'], ['.h']);
-say(`${sources.length} sources and ${headers.length} headers changed`);
-
-const picked = values.only ?? (await pickBuilt(from, sources, Number(values.sample), Number(values.seed)));
-const outcomes: Outcome[] = [];
-const waiting: Built[] = [];
-for (const [index, file] of picked.entries()) {
-  const result = await buildOne(from, to, file);
-  if ('livepatch' in result) {
-    waiting.push(result);
-    say(
-      `${index + 1}/${picked.length} ${file}: built in ${result.seconds.toFixed(1)} s, ${functionsOf(result).length} functions`,
-    );
-  } else {
-    outcomes.push(result);
-    say(
-      `${index + 1}/${picked.length} ${file}: ${result.outcome}: ${result.reasons.map(({ id }) => id).join(', ')}`,
-    );
-  }
-}
-if (!values['no-proof'])
-  for (let at = 0; at < waiting.length; at += perBoot)
-    outcomes.push(...(await proveBatch(from, waiting.slice(at, at + perBoot))));
-outcomes.sort((a, b) => (a.file < b.file ? -1 : 1));
-if (values.json)
-  await writeFile(values.json, outcomes.map((outcome) => `${JSON.stringify(outcome)}\n`).join(''));
-const table = tableOf(outcomes, `Fixes of ${values.from} → ${values.to}, built for ${from.id}`);
-if (values.table) await writeFile(values.table, table);
-process.stdout.write(table);
-process.exitCode = outcomes.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
-
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
-
-/** A sample of the changed sources that this kernel builds. */
-async function pickBuilt(
-  kernel: Kernel,
-  changed: readonly string[],
-  count: number,
-  seed: number,
-): Promise<string[]> {
-  // Some of the draw is not built for this machine, so draw again without it until enough are left.
+/** The changed files that this run is about. */
+async function pick(): Promise<string[]> {
+  if (values.only) return values.only;
+  if (values.all) return values['no-headers'] ? sources : [...sources, ...headers];
+  // Some of a draw is not built for this machine: draw again without it until enough are left.
   const absent = new Set<string>();
-  const present = new Set<string>();
   for (;;) {
     const sample = sampleOf(
-      changed.filter((file) => !absent.has(file)),
-      count,
+      sources.filter((file) => !absent.has(file)),
+      Number(values.sample),
       seed,
     );
-    const unknown = sample.filter((file) => !present.has(file));
-    if (unknown.length === 0) return sample;
-    for (const file of unknown) {
-      const { units } = await findUnits(kernel, [file]);
-      (units.some((unit) => unit.source === file) ? present : absent).add(file);
-    }
+    const { missing } = await findUnits(from, sample);
+    if (missing.length === 0) return sample;
+    for (const { source } of missing) absent.add(source);
   }
 }
 
-/** Builds the fix of one source; with the changed headers that it includes when it does not compile without. */
-async function buildOne(kernel: Kernel, target: Kernel, file: string): Promise<Built | Outcome> {
-  const { units } = await findUnits(kernel, [file]);
-  const unit = units.find((each) => each.source === file);
-  if (!unit) throw new Error(`${file} is not built into ${kernel.id}`);
-  const start = performance.now();
-  const kind = unit.owner === 'vmlinux' ? 'built-in' : 'module';
-  const name = `livepatch_${file.replace(/\.c$/, '').replace(/[^A-Za-z0-9]/g, '_')}`.slice(0, 55);
-  let along: string[] = [];
-  const seconds = () => (performance.now() - start) / 1000;
-  const refused = (reasons: Outcome['reasons']): Outcome => ({
+function isFinished(outcome: Outcome | undefined): boolean {
+  if (!outcome) return false;
+  const { redo } = values;
+  if (redo.includes(outcome.outcome) || outcome.reasons.some(({ id }) => redo.includes(id))) return false;
+  if (outcome.outcome === 'built' && !existsSync(join(folder, `${outcome.livepatch}.ko`))) return false;
+  return !values['second-opinion'] || outcome.second !== undefined || outcome.outcome === 'not-built';
+}
+
+/** Where the code of each file lives, or the outcome when it lives nowhere. */
+async function kindsOf(
+  kernel: Kernel,
+  files: readonly string[],
+): Promise<Map<string, FixToBuild['kind'] | Outcome>> {
+  const kinds = new Map<string, FixToBuild['kind'] | Outcome>();
+  const asked = files.filter((file) => step.sources.has(file));
+  const { units, missing } = await findUnits(kernel, asked, {
+    onProgress: ({ label, done, total }) => say(`${label}${total ? ` ${done}/${total}` : ''}`),
+  });
+  for (const { source, reason, options } of missing)
+    kinds.set(source, {
+      file: source,
+      kind: 'none',
+      outcome: 'not-built',
+      reasons: (options.length > 0 ? options : ['no option']).map((id) => ({ id, what: reason })),
+      functions: [],
+      headers: [],
+      why: [],
+      seconds: { build: 0 },
+    });
+  for (const { source, owner } of units) kinds.set(source, owner === 'vmlinux' ? 'built-in' : 'module');
+  for (const file of files) {
+    if (kinds.has(file)) continue;
+    // What other files include, `.c` or not, is compiled with those.
+    kinds.set(file, 'header');
+  }
+  return kinds;
+}
+
+async function compareOne(file: string, kind: FixToBuild['kind']): Promise<Outcome> {
+  const known = state.outcomes.get(file);
+  const { outcome, built, units } = await buildFix(step, {
     file,
     kind,
-    outcome: 'refused',
-    reasons,
-    functions: [],
-    headers: along,
-    seconds: { build: seconds() },
+    maxUnits: Number(values['max-units']),
+    jobs: Number(values.jobs),
+    sourceLines: !values['no-lines'],
   });
-  for (;;) {
-    const text = await patchOf(kernel.sourceDir, target.sourceDir, [...along, file]);
-    try {
-      const result = await buildLivepatch(kernel, [{ name: 'fix.patch', text }], {
-        name,
-        sourceLines: false,
-        ...(along.length > 0
-          ? {
-              units: [file],
-              overrides: new Map([
-                ['header-outside-units', 'the fix of one source; its headers serve this unit alone'],
-              ]),
-            }
-          : {}),
-      });
-      if (result.outcome === 'nothing')
-        return refused(
-          result.findings.filter(({ id }) => id === 'nothing-changed').map(({ id, what }) => ({ id, what })),
-        );
-      return { file, unit, headers: along, seconds: seconds(), livepatch: result };
-    } catch (error) {
-      const message =
-        error instanceof Refusal
-          ? error.findings
-              .filter((finding) => finding.id === 'does-not-compile')
-              .map((finding) => `${finding.what}\n${finding.why ?? ''}`)
-              .join('\n')
-          : '';
-      const more = message === '' ? [] : await headersFor(kernel, target, file, message, along);
-      if (more.length === 0) return refused(reasonsOf(error));
-      along = [...along, ...more].sort();
-    }
+  const second = values['second-opinion']
+    ? (await Promise.all(units.map((unit) => secondOpinion(unit)))).flat()
+    : undefined;
+  if (built) {
+    await writeFileAtomic(join(folder, `${built.plan.name}.ko`), built.ko);
+    await writeFileAtomic(join(folder, `${built.plan.name}.json`), reportJson(built.report));
   }
-}
-
-/** Of the changed headers that a source includes, those that bring what the compiler misses; all, when no message names them. */
-async function headersFor(
-  kernel: Kernel,
-  target: Kernel,
-  file: string,
-  message: string,
-  along: readonly string[],
-): Promise<string[]> {
-  const candidates = (await changedHeadersOf(kernel, target, file)).filter((path) => !along.includes(path));
-  const missed = new Set([...message.matchAll(/['‘](\w+)['’]/g)].map((match) => match[1]));
-  // Where the message names nothing, the line of source that it shows may.
-  const shown = new Set(
-    [...message.matchAll(/^ *\d+ \|(.*)$/gm)].flatMap(([, line]) => (line as string).match(/\w{6,}/g) ?? []),
-  );
-  const bringing: string[] = [];
-  const touching: string[] = [];
-  for (const path of candidates) {
-    const lines = (await patchOf(kernel.sourceDir, target.sourceDir, [path])).split('\n');
-    // Lines around a change count too: a function's name may stand above the parameter that changes.
-    const words = (list: readonly string[]) => list.flatMap((line) => line.match(/\w+/g) ?? []);
-    if (message.includes(`${path}:`) || words(lines).some((word) => missed.has(word))) bringing.push(path);
-    if (words(lines.filter((line) => /^[+-][^+-]/.test(line))).some((word) => shown.has(word)))
-      touching.push(path);
-  }
-  if (bringing.length === 0 && touching.length > 0) return touching;
-  return bringing.length > 0 ? bringing : candidates;
-}
-
-/** Changed headers that a source names, directly or through other changed ones. */
-async function changedHeadersOf(kernel: Kernel, target: Kernel, file: string): Promise<string[]> {
-  const known = new Set(headers);
-  const reached = new Set<string>();
-  const queue = [file];
-  const seen = new Set(queue);
-  for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
-    const text = await readFile(join(target.sourceDir, path), 'utf8').catch(() => '');
-    for (const [, open, name] of text.matchAll(/^\s*#\s*include\s*(["<])([^">]+)[">]/gm)) {
-      const folder = path.slice(0, path.lastIndexOf('/'));
-      const places = [
-        ...(open === '"' ? [join(folder, name)] : []),
-        join('include', name),
-        join('arch/x86/include', name),
-        join('include/uapi', name),
-      ];
-      const found = places.find((place) => existsSync(join(target.sourceDir, place)));
-      if (found === undefined || seen.has(found)) continue;
-      seen.add(found);
-      queue.push(found);
-      if (known.has(found) && existsSync(join(kernel.sourceDir, found))) reached.add(found);
-    }
-  }
-  return [...reached].sort();
-}
-
-function functionsOf({ livepatch }: Built): string[] {
-  return livepatch.plan.objects.flatMap((object) =>
-    object.functions.map(({ oldName }) => `${object.name}:${oldName}`),
-  );
-}
-
-async function proveBatch(kernel: Kernel, batch: readonly Built[]): Promise<Outcome[]> {
-  const proof = await proveLivepatch(kernel, {
-    livepatches: batch.map(({ livepatch }) => ({
-      module: livepatch.ko,
-      name: livepatch.plan.name,
-      objects: livepatch.plan.objects.map((object) => ({
-        name: object.name,
-        functions: object.functions.map(({ oldName }) => oldName),
-      })),
-    })),
-  });
-  return batch.map((built, index) => {
-    const part = proof.livepatches[index];
-    const proven = part?.verdict === 'proven';
-    const bad = part?.findings.filter((finding) => finding.severity !== 'note') ?? [];
-    say(
-      `${built.file}: ${part?.verdict ?? 'not proven'}${bad.length ? `: ${bad.map(({ what }) => what).join('; ')}` : ''}`,
-    );
-    return {
-      file: built.file,
-      kind: built.unit.owner === 'vmlinux' ? 'built-in' : 'module',
-      outcome: proven ? 'proven' : 'failed',
-      reasons: bad.map(({ id, what }) => ({ id, what })),
-      functions: functionsOf(built),
-      headers: built.headers,
-      seconds: { build: built.seconds, ...(part ? { proof: part.seconds } : {}) },
-    };
-  });
+  const isProven = known?.outcome === 'proven' && outcome.outcome === 'built' && values.redo.length === 0;
+  return {
+    ...outcome,
+    ...(isProven ? { outcome: 'proven', reasons: known.reasons, seconds: known.seconds } : {}),
+    ...(second ? { second } : {}),
+  };
 }

@@ -1,89 +1,101 @@
+import type { ComparedUnit } from '@klpkit/author';
 import { Refusal } from '@klpkit/findings';
 
 /** What became of one fix; one line of the bench's JSON. */
 export interface Outcome {
-  /** The changed source. */
+  /** The changed file. */
   readonly file: string;
-  /** Where its code lives. */
-  readonly kind: 'built-in' | 'module';
-  readonly outcome: 'proven' | 'refused' | 'failed';
-  /** For `refused` and `failed`: ids of findings with their words; for `proven`: what the proof could not show. */
-  readonly reasons: readonly { readonly id: string; readonly what: string }[];
+  /** Where its code lives; `header`: in the units that include it; `none`: this configuration does not build it. */
+  readonly kind: 'built-in' | 'module' | 'header' | 'none';
+  /** `built`: to be proven. */
+  readonly outcome: 'built' | 'proven' | 'refused' | 'failed' | 'not-built';
+  /**
+   * For `refused` and `failed`: ids of findings with their words; for `proven`: what the proof could not show; for `not-built`: the
+   * options that are off.
+   */
+  readonly reasons: readonly Reason[];
   /** Functions that the livepatch replaces, as `object:function`. */
   readonly functions: readonly string[];
-  /** Changed headers that came along. */
+  /** Changed files that came along. */
   readonly headers: readonly string[];
+  /** What the comparison saw; absent when it was not reached. */
+  readonly compared?: Compared;
+  /** Why functions changed, as far as it is known. */
+  readonly why: readonly Why[];
+  /** What the second opinion says otherwise; empty when it agrees, absent when it was not asked. */
+  readonly second?: readonly string[];
+  /** Name of the livepatch, whose `.ko` is kept under it. */
+  readonly livepatch?: string;
   /** Wall seconds of the build, and of this livepatch's part of the proof by the guest's clock. */
   readonly seconds: { readonly build: number; readonly proof?: number };
 }
 
-/** The errors of a refusal; anything else is a defect and has no place among the reasons. */
-export function reasonsOf(error: unknown): Outcome['reasons'] {
-  if (!(error instanceof Refusal)) throw error;
-  return error.findings
+/** One finding, short. */
+export interface Reason {
+  readonly id: string;
+  readonly what: string;
+}
+
+/** Why one function changed. */
+export interface Why {
+  readonly function: string;
+  readonly status: 'changed' | 'new' | 'removed';
+  /** Kind of reason: of the report (`edited`, `inlined` …), or of the first difference when no report was made. */
+  readonly kind: string;
+  readonly text: string;
+}
+
+/** Counts over the units of one fix. */
+export interface Compared {
+  /** Units that were compiled on both sides, and how many of them came out as the same bytes. */
+  readonly units: number;
+  readonly identical: number;
+  /** Functions of the units that differ. */
+  readonly functions: number;
+  /** Those of them that are the shipped code. */
+  readonly matched: number;
+  readonly changed: number;
+  readonly new: number;
+  readonly removed: number;
+  /** Variables, constants and registrations that change. */
+  readonly data: number;
+}
+
+/** Adds a unit to the counts. */
+export function countUnit(sum: Compared, { judged }: ComparedUnit): Compared {
+  if (!judged) return { ...sum, units: sum.units + 1, identical: sum.identical + 1 };
+  const { functions, data } = judged.comparison;
+  const count = (status: string) => functions.filter((change) => change.status === status).length;
+  return {
+    units: sum.units + 1,
+    identical: sum.identical,
+    functions: sum.functions + judged.match.functions.length,
+    matched: sum.matched + judged.match.functions.length - judged.match.counts.different,
+    changed: sum.changed + count('changed'),
+    new: sum.new + count('new'),
+    removed: sum.removed + count('removed'),
+    data: sum.data + data.length,
+  };
+}
+
+/** No units yet. */
+export const nothingCompared: Compared = {
+  units: 0,
+  identical: 0,
+  functions: 0,
+  matched: 0,
+  changed: 0,
+  new: 0,
+  removed: 0,
+  data: 0,
+};
+
+/** The errors of a refusal; anything else is a defect. */
+export function reasonsOf(error: unknown): { outcome: 'refused' | 'failed'; reasons: Reason[] } {
+  if (!(error instanceof Refusal))
+    return { outcome: 'failed', reasons: [{ id: 'defect', what: String((error as Error).stack ?? error) }] };
+  const reasons = error.findings
     .filter((finding) => finding.severity === 'error')
     .map(({ id, what }) => ({ id, what }));
-}
-
-/** The outcomes as a table in Markdown: totals by area, then the reasons of refusal. */
-export function tableOf(outcomes: readonly Outcome[], title: string): string {
-  const areas = [...new Set(outcomes.map(({ file }) => file.split('/', 1)[0]))].sort();
-  const count = (list: readonly Outcome[], outcome: Outcome['outcome']) =>
-    list.filter((each) => each.outcome === outcome).length;
-  const row = (name: string, list: readonly Outcome[]) =>
-    `| ${name} | ${list.length} | ${count(list, 'proven')} | ${count(list, 'refused')} | ${count(list, 'failed')} |`;
-  const reasons = new Map<string, number>();
-  for (const { outcome, reasons: list } of outcomes)
-    if (outcome === 'refused')
-      for (const id of new Set(list.map((reason) => reason.id))) reasons.set(id, (reasons.get(id) ?? 0) + 1);
-  const builds = outcomes.map(({ seconds }) => seconds.build).sort((a, b) => a - b);
-  const middle = builds[Math.floor(builds.length / 2)] ?? 0;
-  return [
-    `# ${title}`,
-    '',
-    '| area | fixes | proven | refused | failed |',
-    '|---|---|---|---|---|',
-    ...areas.map((area) =>
-      row(
-        area,
-        outcomes.filter(({ file }) => file.startsWith(`${area}/`)),
-      ),
-    ),
-    row('all', outcomes),
-    '',
-    `Built-in: ${outcomes.filter(({ kind }) => kind === 'built-in').length}, in modules: ${outcomes.filter(({ kind }) => kind === 'module').length}.`,
-    ...partly(outcomes),
-    `Building: median ${middle.toFixed(1)} s, longest ${(builds.at(-1) ?? 0).toFixed(1)} s.`,
-    '',
-    '| reason of refusal | fixes |',
-    '|---|---|',
-    ...[...reasons]
-      .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
-      .map(([id, n]) => `| ${id} | ${n} |`),
-    '',
-    '| fix | outcome | functions or reasons |',
-    '|---|---|---|',
-    ...outcomes.map(
-      ({ file, outcome, functions, reasons: list }) =>
-        `| ${file} | ${outcome} | ${cell(outcome === 'proven' ? functions.join(', ') : list.map(({ id, what }) => `${id}: ${what}`).join('; '))} |`,
-    ),
-    '',
-  ].join('\n');
-}
-
-/** Livepatches that load and revert, and whose module the proof machine has no hardware for: said, not hidden. */
-function partly(outcomes: readonly Outcome[]): string[] {
-  const without = outcomes.filter(
-    ({ outcome, reasons }) => outcome === 'proven' && reasons.some(({ id }) => id.startsWith('target-')),
-  );
-  return without.length === 0
-    ? []
-    : [
-        `Of the proven ones ${without.length} patch a module that cannot be loaded in the proof machine: ${without.map(({ file }) => file).join(', ')}. They were loaded, enabled, reverted and unloaded without it.`,
-      ];
-}
-
-function cell(text: string): string {
-  const short = text.length > 300 ? `${text.slice(0, 300)} …` : text;
-  return short.replaceAll('|', '\\|').replaceAll('\n', ' ');
+  return { outcome: 'refused', reasons };
 }

@@ -9,6 +9,13 @@ export function random(seed: number): () => number {
   };
 }
 
+/** The items in an order drawn from the seed. */
+export function shuffled<T>(items: readonly T[], seed: number): T[] {
+  const list = [...items];
+  shuffle(list, random(seed));
+  return list;
+}
+
 /** The part of the tree that a file stands for. */
 export function areaOf(path: string): string {
   return path.slice(0, path.indexOf('/'));
