@@ -29,4 +29,5 @@ export {
   tableStructs,
 } from './model/sections.ts';
 export { type Fragment, readTables, replacementOf, type TableEntry, type Tables } from './model/tables.ts';
+export * from './placement/index.ts';
 export * from './types/index.ts';

@@ -33,6 +33,7 @@ export const DW_AT = {
   high_pc: 0x12,
   comp_dir: 0x1b,
   inline: 0x20,
+  calling_convention: 0x36,
   abstract_origin: 0x31,
   decl_file: 0x3a,
   decl_line: 0x3b,

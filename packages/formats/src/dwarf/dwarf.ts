@@ -23,11 +23,18 @@ export interface CodeRange {
   readonly end: number;
 }
 
-/** A function of the source that the unit defines. The compiler may have inlined it everywhere, cloned it, or left it whole. */
+/**
+ * A function of the source that the unit defines. The compiler may have inlined it everywhere, cloned it, folded it into an equal one, or
+ * left it whole.
+ */
 export interface SourceFunction {
   readonly name: string;
   /** Where its definition starts: the line of its name. Absent for what the compiler made up. */
   readonly declared?: SourceLine;
+  /** Whether the source declares it `inline` (DW_AT_inline 2 or 3); what is not declared so may be inlined as well. */
+  readonly isDeclaredInline: boolean;
+  /** DW_CC_nocall: arguments are not passed as the ABI of its type says. clang marks dead arguments so since 16. */
+  readonly isNoCall: boolean;
   /** Its bodies in the object: none when it is only inlined, several for clones (`.isra.0`, `.part.0`). */
   readonly instances: readonly FunctionInstance[];
 }
@@ -179,8 +186,14 @@ interface Draft {
   declared: SourceLine | undefined;
   origin: number | undefined;
   defined: boolean;
-  function: { name: string; declared?: SourceLine; instances: FunctionInstance[] };
+  inline: number;
+  convention: number;
+  function: Mutable<SourceFunction> & { instances: FunctionInstance[] };
 }
+
+/** DW_INL_declared_not_inlined and DW_INL_declared_inlined; DW_CC_nocall. DWARF 5, 7.20 and 7.15. */
+const declaredInline = (inline: number) => inline === 2 || inline === 3;
+const ccNoCall = 3;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -207,7 +220,9 @@ function readFunctions(
         declared: undefined,
         origin: undefined,
         defined: false,
-        function: { name: '', instances: [] },
+        inline: 0,
+        convention: 0,
+        function: { name: '', isDeclaredInline: false, isNoCall: false, instances: [] },
       };
       drafts.set(offset, draft);
     }
@@ -220,7 +235,7 @@ function readFunctions(
     cursor.at = unit.entries;
     cursor.end = unit.end;
     const entry = emptyEntry();
-    const unknown: SourceFunction = { name: '', instances: [] };
+    const unknown: SourceFunction = { name: '', isDeclaredInline: false, isNoCall: false, instances: [] };
     // The innermost list of inlined calls at each depth: a lexical block passes on the one of its parent.
     const lists: (InlinedCall[] | undefined)[] = [undefined];
     while (cursor.at < unit.end) {
@@ -242,7 +257,12 @@ function readFunctions(
           draft.name = entry.name;
           draft.declared = declared;
           draft.origin = entry.origin;
-          draft.defined = !entry.declaration && (entry.inline > 0 || ranges.length > 0);
+          draft.inline = entry.inline;
+          draft.convention = entry.convention;
+          // A definition without code and without copies: gcc folded its body into that of another (-fipa-icf).
+          const isHollow =
+            entry.name !== undefined && entry.declLine !== undefined && entry.origin === undefined;
+          draft.defined = !entry.declaration && (entry.inline > 0 || ranges.length > 0 || isHollow);
           const inlined: InlinedCall[] = [];
           if (ranges.length > 0) bodies.push({ origin: at, body: { function: unknown, ranges, inlined } });
           // What is inlined in an abstract instance is there again in each concrete one.
@@ -313,6 +333,7 @@ function assemble(
       const next = drafts.get(draft.origin);
       if (!next) break;
       if (draft.defined) next.defined = true;
+      if (draft.convention === ccNoCall) next.convention = ccNoCall;
       next.name ??= draft.name;
       next.declared ??= draft.declared;
       draft = next;
@@ -347,6 +368,8 @@ function assemble(
     const { function: target, name, declared } = draft;
     target.name = name ?? '';
     if (declared) target.declared = declared;
+    target.isDeclaredInline = declaredInline(draft.inline);
+    target.isNoCall = draft.convention === ccNoCall;
     if (draft.defined && (draft.origin === undefined || !drafts.has(draft.origin))) functions.push(target);
   }
   return { functions, instances };

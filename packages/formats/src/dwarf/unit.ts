@@ -55,6 +55,7 @@ export interface Entry {
   callFile: number | undefined;
   callLine: number | undefined;
   inline: number;
+  convention: number;
   declaration: boolean;
   lines: number | undefined;
 }
@@ -192,6 +193,7 @@ export function emptyEntry(): Entry {
     callFile: undefined,
     callLine: undefined,
     inline: 0,
+    convention: 0,
     declaration: false,
     lines: undefined,
   };
@@ -255,6 +257,9 @@ export function readEntry(
         break;
       case DW_AT.inline:
         entry.inline = formNumber(cursor, form, unit, implicit);
+        break;
+      case DW_AT.calling_convention:
+        entry.convention = formNumber(cursor, form, unit, implicit);
         break;
       case DW_AT.declaration:
         entry.declaration = formNumber(cursor, form, unit, implicit) !== 0;
