@@ -12,12 +12,13 @@ import { type Fix, type PatchText, readFix } from '../fix/index.ts';
 import { editsOfFix, kernelEvidence, unitEvidence } from '../judge/index.ts';
 import { derivedFindings, makeOverlay, type Overlay } from '../overlay/index.ts';
 import type { FunctionDetails, Report } from '../report/index.ts';
+import { typeFindings } from '../types/index.ts';
 import { type AssessedFix, verdictOf } from './assess.ts';
 import { type KernelContext, readContext } from './context.ts';
 import { type CompiledText, compiledText } from './lines.ts';
 import { checkOverrides, isOverridable, type Overrides, withOverrides } from './overrides.ts';
 import { reportBuild } from './report.ts';
-import { extractUnit, isUnchanged, type JudgedUnit, judgeUnit, layoutFindings } from './unit.ts';
+import { extractUnit, isUnchanged, type JudgedUnit, judgeUnit } from './unit.ts';
 import { reachedUnits } from './units.ts';
 
 /** What a build says while it runs, one for each step that ended. */
@@ -170,7 +171,7 @@ class Build {
   async run(patches: readonly PatchText[]): Promise<BuiltLivepatch | NothingToBuild> {
     const judged = await this.#judgeFix(patches);
     const { fix, reached, units, extractions, plan } = judged;
-    if (units.length > 0) this.#refuseErrors();
+    this.#refuseErrors();
     if (plan.objects.length === 0) return this.#nothing(reached);
 
     // The module is finished by one program after another; what the report needs is compiled beside that.
@@ -271,7 +272,19 @@ class Build {
     const text = compiledText(kernel, fix, reached.units, this.#options.sourceLines !== false);
     const overlay = makeOverlay(kernel.sourceDir, text.files, join(this.#folder, 'source'));
     const sides = await this.#compile(reached.units, overlay, text);
-    this.#findings.push(...(await derivedFindings(kernel, overlay, this.#options.signal)));
+    this.#findings.push(
+      ...(await derivedFindings(kernel, overlay, this.#options.signal)),
+      ...(await typeFindings({
+        kernel,
+        image: async () => (await context).image,
+        fix,
+        sides,
+        overlay,
+        isRestricted: (this.#options.units ?? []).length > 0,
+        jobs: this.#options.jobs ?? 2,
+        signal: this.#options.signal,
+      })),
+    );
     const units = await this.#judge(await context, sides);
     const extractions = units.length === 0 ? [] : await this.#extract(await context, units);
     const unchecked = units.length === 0 ? [] : await this.#weigh(fix, units, extractions);
@@ -377,15 +390,13 @@ class Build {
     for (const { unit, before, after } of sides) {
       this.#options.signal?.throwIfAborted();
       // The same bytes on both sides need no judgement.
-      const layouts = layoutFindings(before, after);
-      if (equalBytes(before.bytes, after.bytes) && layouts.length === 0) {
+      if (equalBytes(before.bytes, after.bytes)) {
         this.#options.onUnit?.({ unit, before, after });
         continue;
       }
       const judged = await judgeUnit(context, unit, {
         before,
         after,
-        layouts,
         exact: async () => {
           const exact = await compileUnit(this.#kernel, { unit, side: 'exact' }, this.#options.signal);
           if ('finding' in exact) throw new Refusal([exact.finding]);

@@ -15,6 +15,7 @@ const overridable = new Set([
   'KLP502',
   'KLP503',
   'KLP504',
+  'KLP505',
   'KLP507',
   'header-outside-units',
 ]);

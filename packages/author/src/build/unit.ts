@@ -3,9 +3,6 @@ import {
   type Comparison,
   compareObjects,
   compareSignatures,
-  compareTypes,
-  enumFinding,
-  layoutFinding,
   matchImage,
   matchModule,
   modulePosition,
@@ -48,8 +45,6 @@ export async function judgeUnit(
   objects: {
     readonly before: Pick<CompiledUnit, 'bytes' | 'types'>;
     readonly after: Pick<CompiledUnit, 'bytes' | 'types'>;
-    /** What {@link layoutFindings} says of the two sides. */
-    readonly layouts: readonly Finding[];
     /** The before side with the kernel's exact flags, made when functions fail to match. */
     readonly exact: () => Promise<Uint8Array>;
   },
@@ -64,18 +59,8 @@ export async function judgeUnit(
   if (match.counts.different > 0) match = matchWith(readObjectModel(await objects.exact()));
   const compared = compareObjects(before, readObjectModel(objects.after.bytes));
   const signatures = signatureFindings(objects.before, objects.after, compared);
-  const comparison = { ...compared, findings: [...compared.findings, ...objects.layouts, ...signatures] };
+  const comparison = { ...compared, findings: [...compared.findings, ...signatures] };
   return { unit, match, comparison, shipped, findings: matchFindings(context, unit, match) };
-}
-
-/** Structures whose layout the fix changes; none where the compiler writes no types. */
-export function layoutFindings(
-  before: Pick<CompiledUnit, 'types'>,
-  after: Pick<CompiledUnit, 'types'>,
-): Finding[] {
-  if (before.types.length === 0 || after.types.length === 0) return [];
-  const { layouts, enums } = compareTypes(before.types, after.types);
-  return [...layouts.map((one) => layoutFinding(one)), ...enums.map((one) => enumFinding(one))];
 }
 
 /** Changed global functions whose types change; none where the compiler writes no types. */

@@ -11,6 +11,8 @@ export interface TypeFacts {
   /** Set where no object of it outlives a call, as far as can be told: what is assumed, in words. */
   readonly assumed?: string;
   readonly certainty?: Certainty;
+  /** The source that defines it, relative to the tree. */
+  readonly file?: string;
 }
 
 const fromBoth = 'types that the compiler wrote for both sides (BTF)';
@@ -22,7 +24,7 @@ export function layoutFinding(change: LayoutChange, facts: TypeFacts = {}): Find
   const common = {
     id: 'KLP502',
     what: `${name} changes its layout: ${change.difference}${held}`,
-    at: { symbol: change.name },
+    at: { ...(facts.file === undefined ? {} : { file: facts.file }), symbol: change.name },
     evidence: [fromBoth, ...(facts.evidence ?? [])],
   };
   if (facts.assumed !== undefined)
@@ -51,7 +53,10 @@ export function enumFinding(change: EnumChange, facts: TypeFacts = {}): Finding 
   const told = list([...moved, ...(width === undefined ? [] : [width])]);
   const common = {
     id: 'KLP504',
-    at: { symbol: changed[0]?.name ?? name },
+    at: {
+      ...(facts.file === undefined ? {} : { file: facts.file }),
+      symbol: changed[0]?.name ?? name,
+    },
     evidence: [fromBoth, ...(facts.evidence ?? [])],
     ...(facts.certainty ? { certainty: facts.certainty } : {}),
   };

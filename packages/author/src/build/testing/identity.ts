@@ -56,7 +56,6 @@ export async function readIdentityUnit({ kernel, context }: Identity, unit: Unit
   const judged = await judgeUnit(context, unit, {
     before: compiled,
     after: compiled,
-    layouts: [],
     exact: async () => {
       const exact = await compileUnit(kernel, { unit, side: 'exact' });
       if ('finding' in exact) throw new Error(exact.finding.what);

@@ -1,0 +1,1 @@
+export { type TypeRequest, typeFindings } from './findings.ts';
