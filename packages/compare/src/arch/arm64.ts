@@ -102,7 +102,11 @@ export const arm64: Arch = {
   littleEndian: true,
   hasAnchors: true,
   // include/asm/{alternative,extable}.h of arch/arm64.
-  tables: { '.altinstructions': { ...alternatives, entrySize: 12 } },
+  tables: {
+    '.altinstructions': { ...alternatives, entrySize: 12 },
+    // Before 5.16 without type and data.
+    __ex_table: { entrySize: 12, others: [8], struct: 'exception_table_entry' },
+  },
   isBranchOperand: (_code, _at, type) => [call26, jump26, conditional19, test14].includes(type),
   isIndirectTarget: (code) =>
     code.length >= 4 && landingPads.has((code[0] | (code[1] << 8) | (code[2] << 16) | (code[3] << 24)) >>> 0),

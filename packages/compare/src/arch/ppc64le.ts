@@ -95,7 +95,7 @@ const decoder = wordDecoder({
 });
 
 /** Feature fixups: mask, value, and four distances (arch/powerpc/include/asm/feature-fixups.h). */
-const featureFixup = { entrySize: 48, replacement: { start: 32, end: 40 }, isFromEntry: true };
+const featureFixup = { entrySize: 48, first: 16, replacement: { start: 32, end: 40 }, isFromEntry: true };
 const oneDistance = { entrySize: 8 };
 
 /** 64-bit Power, little-endian, ELF ABI version 2. */
@@ -112,7 +112,7 @@ export const ppc64le: Arch = {
     __ftr_fixup: featureFixup,
     __mmu_ftr_fixup: featureFixup,
     __fw_ftr_fixup: featureFixup,
-    __lwsync_fixup: { entrySize: 16 },
+    __lwsync_fixup: oneDistance,
     __barrier_nospec_fixup: oneDistance,
     __rfi_flush_fixup: oneDistance,
     __entry_flush_fixup: oneDistance,

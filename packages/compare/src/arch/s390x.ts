@@ -134,7 +134,7 @@ export const s390x: Arch = {
   hasAnchors: true,
   // arch/s390/include/asm/{alternative,nospec-branch}.h
   tables: {
-    '.altinstructions': { ...alternatives, entrySize: 13 },
+    '.altinstructions': { ...alternatives, entrySize: 13, others: [11, 12] },
     '.s390_return_mem': { entrySize: 4 },
     '.s390_return_reg': { entrySize: 4 },
     '.s390_indirect_call': { entrySize: 4 },

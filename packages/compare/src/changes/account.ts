@@ -3,7 +3,7 @@ import { type Section, SHF, SHT, STT } from '@klpkit/formats';
 import { clearField } from '../arch/fields.ts';
 import type { ObjectModel, Piece, Reference } from '../model/model.ts';
 import { slice } from '../model/model.ts';
-import { tableShape } from '../model/sections.ts';
+import { ignoredBytes, tableShape } from '../model/sections.ts';
 import type { Tables } from '../model/tables.ts';
 import { targetDigest } from './correlate.ts';
 import type { Sides } from './same.ts';
@@ -77,7 +77,7 @@ function restOf(model: ObjectModel, tables: Tables): Map<string, Rest[]> {
   }
   for (const { section, start, size, references } of tables.homeless)
     if (!silentTables.has(section.name)) {
-      const ignore = tableShape(section.name, undefined, model.arch)?.ignore ?? [];
+      const ignore = ignoredBytes(tableShape(section.name, undefined, model.arch), size);
       const bytes = model.bytes(section).slice(start, start + size);
       for (const [from, to] of ignore) bytes.fill(0, from, to);
       add(section, { digest: digestOf(model, bytes, start, references), size, label: undefined });
@@ -103,13 +103,18 @@ function marksOf(model: ObjectModel): Map<number, Mark[]> {
     if (symbols.reserved[index] || symbols.section[index] === 0) continue;
     const type = symbols.type[index];
     const isLabel = type === STT.NOTYPE || (type === STT.FUNC && symbols.size[index] === 0);
-    if (isLabel && symbols.value[index] >= 0 && !model.arch.isMappingSymbol(symbols.name(index)))
-      add(elf.sections[symbols.section[index]], { offset: symbols.value[index], label: symbols.name(index) });
+    const name = isLabel ? symbols.name(index) : '';
+    // The compiler's own labels, which clang keeps where a table refers to them, say nothing.
+    const isMute = name.startsWith('.L') || model.arch.isMappingSymbol(name);
+    if (isLabel && !isMute && symbols.value[index] >= 0)
+      add(elf.sections[symbols.section[index]], { offset: symbols.value[index], label: name });
   }
   for (const section of elf.sections) {
     if ((section.flags & SHF.ALLOC) === 0) continue;
     for (const { target } of model.references(section))
       if (target.kind === 'place') add(target.section, { offset: target.offset, label: undefined });
+      else if (target.kind === 'piece' && target.isBehind)
+        add(target.piece.section, { offset: target.piece.start + target.offset, label: undefined });
   }
   for (const list of marks.values()) list.sort((a, b) => a.offset - b.offset);
   return marks;
@@ -136,7 +141,8 @@ function uncovered(model: ObjectModel, section: Section, marks: readonly Mark[])
       const to = following?.offset ?? end;
       // What something refers to is compared where the reference is; code between functions is their padding.
       const seen = mark !== undefined && mark.label === undefined;
-      const padding = executable && pieces.length > 0 && mark === undefined;
+      const padding =
+        executable && pieces.length > 0 && mark === undefined && isPadding(model, bytes.subarray(from, to));
       if (to > from && !seen && !padding) {
         const own = slice(references, from, to);
         const content = bytes.slice(from, own.length > 0 ? to : endOfContent(bytes, from, to));
@@ -155,6 +161,17 @@ function uncovered(model: ObjectModel, section: Section, marks: readonly Mark[])
     }
   }
   return rest;
+}
+
+/** Between functions the compiler puts nops, and before them a type hash or the distance to the TOC; more is code without a symbol. */
+function isPadding(model: ObjectModel, code: Uint8Array): boolean {
+  if (code.length < 16) return true;
+  return model.arch
+    .steps(code)
+    .every(
+      ({ offset, length, isNop }) =>
+        isNop || code.subarray(offset, offset + length).every((byte) => byte === 0 || byte === 0xcc),
+    );
 }
 
 /** Ranges between pieces, which may nest. */

@@ -24,8 +24,8 @@ export function compareAnchors(before: ObjectModel, after: ObjectModel, correlat
       id: 'KLP140',
       severity: 'error',
       what: `${moved} in ${name}, whose variables code may reach from one another`,
-      why: `on ${before.arch.name} gcc may address several variables from one anchor, so that the same instructions mean another variable once the section is laid out anew`,
-      next: 'compile both sides with -fdata-sections -fno-section-anchors; for variables that the source puts into this section, override KLP140 when both were compiled so',
+      why: `on ${before.arch.name} gcc (and clang, where it merges variables) may address several variables from one anchor, so that the same instructions mean another variable once the section is laid out anew`,
+      next: 'compile both sides with -fdata-sections -fno-section-anchors (clang: -mno-global-merge); for variables that the source puts into this section, override KLP140 when both were compiled so',
       at: { section: name },
     });
   }

@@ -2,6 +2,7 @@ import type { ObjectModel } from '../model/model.ts';
 import { readTables } from '../model/tables.ts';
 import { compareRest } from './account.ts';
 import { compareAnchors } from './anchors.ts';
+import { checkComparable } from './comparable.ts';
 import { correlate } from './correlate.ts';
 import { compareData } from './data.ts';
 import { compareFunctions, functionFindings } from './functions.ts';
@@ -15,12 +16,14 @@ import type { Comparison } from './types.ts';
  * Compares two objects of one unit, compiled before and after a fix with the same compiler and flags.
  *
  * @param sizes sizes of table structures from the kernel's BTF
+ * @throws {Refusal} for two objects that cannot be held against each other: of different machines, before and after objtool
  */
 export function compareObjects(
   before: ObjectModel,
   after: ObjectModel,
   sizes?: ReadonlyMap<string, number>,
 ): Comparison {
+  const doubts = checkComparable(before, after);
   const beforeTables = readTables(before, sizes);
   const afterTables = readTables(after, sizes);
   const { correlation, findings } = correlate(
@@ -42,6 +45,7 @@ export function compareObjects(
     functions,
     data: data.changes,
     findings: [
+      ...doubts,
       ...findings,
       ...data.findings,
       ...functionFindings(functions),

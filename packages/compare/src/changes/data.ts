@@ -15,6 +15,8 @@ export function compareData(sides: Sides): { changes: DataChange[]; findings: Fi
     if (a.kind !== 'object' || isFreshPiece(a)) continue;
     const kind = after.kindOf(a.section);
     if (kind === 'ignored' || kind === 'registration' || kind === 'table' || kind === 'objtool') continue;
+    // Named content of a mergeable section (clang) is compared where it is used, as unnamed content is.
+    if (kind === 'strings' || kind === 'constants') continue;
     const b = correlation.beforeOf(a);
     if (!b) {
       changes.push({ name: a.name, status: 'new', after: a });

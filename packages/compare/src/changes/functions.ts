@@ -1,7 +1,8 @@
 import type { Finding } from '@klpkit/findings';
 import type { ObjectModel, Piece, Target } from '../model/model.ts';
 import { carriedFunctions } from './carried.ts';
-import { coldParentName } from './names.ts';
+import { coldParentName, isPrefixName } from './names.ts';
+import { typeHashOf } from './prefix.ts';
 import { describe, maskField, type Sides, sameForm, sameTarget } from './same.ts';
 import { tableDifference } from './tables.ts';
 import type { Difference, FunctionChange } from './types.ts';
@@ -33,6 +34,8 @@ export function compareFunctions(sides: Sides): FunctionChange[] {
 }
 
 function isCode(model: ObjectModel, piece: Piece): boolean {
+  // Part of the function behind it.
+  if (isPrefixName(piece.name)) return false;
   const kind = model.kindOf(piece.section);
   return kind === 'text' || kind === 'init';
 }
@@ -137,6 +140,14 @@ export function differenceOf(sides: Sides, b: Piece, a: Piece): Difference | und
     };
   if (sectionGroup(b.section.name) !== sectionGroup(a.section.name))
     return { kind: 'section', offset: 0, before: b.section.name, after: a.section.name };
+  const [hadHash, hasHash] = [typeHashOf(before, b), typeHashOf(after, a)];
+  if (hadHash !== hasHash)
+    return {
+      kind: 'code',
+      offset: 0,
+      before: `type hash ${hadHash ?? 'none'}`,
+      after: `type hash ${hasHash ?? 'none'}`,
+    };
   const entries = [before.symbols.other[b.symbol], after.symbols.other[a.symbol]].map(before.arch.entryForm);
   if (entries[0] !== entries[1])
     return {

@@ -57,3 +57,11 @@ export function coldParentName(name: string): string | undefined {
   const match = /^(.*)\.cold(\.\d+)?$/.exec(name);
   return match?.[1];
 }
+
+/**
+ * True for what stands before a function and has a symbol of its own: padding that objtool names (`__pfx_f`), the type hash of kCFI
+ * (`__cfi_f`). It is part of the function.
+ */
+export function isPrefixName(name: string): boolean {
+  return /^__(pfx|cfi)_./.test(name);
+}

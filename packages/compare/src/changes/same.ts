@@ -95,6 +95,7 @@ export function sameTarget(sides: Sides, b: Target, a: Target): boolean {
       return a.kind === 'absolute' && b.value === a.value;
     case 'piece': {
       if (a.kind !== 'piece' || b.offset !== a.offset) return false;
+      if ((b.isBehind || a.isBehind) && !sameBehind(sides, b.piece, a.piece)) return false;
       const partner = sides.correlation.afterOf(b.piece);
       if (partner) return partner === a.piece;
       if (b.piece.kind !== 'object' || a.piece.kind !== 'object') return false;
@@ -106,12 +107,39 @@ export function sameTarget(sides: Sides, b: Target, a: Target): boolean {
   }
 }
 
+/**
+ * What stands behind two pieces, up to the next thing that something refers to. A reference there may mean the end of the piece, or an
+ * anonymous table that begins there; only equal bytes make both the same.
+ */
+function sameBehind(sides: Sides, b: Piece, a: Piece): boolean {
+  const had = sides.beforeTables.fragmentAt(b.section, b.start + b.size);
+  const has = sides.afterTables.fragmentAt(a.section, a.start + a.size);
+  if (had.start >= had.end && has.start >= has.end) return true;
+  const x = fragment(sides.before, had);
+  const y = fragment(sides.after, has);
+  // Where the piece was the last of its section, the other side may have alignment behind it.
+  const size = Math.min(x.bytes.length, y.bytes.length);
+  const rest = x.bytes.length > size ? x.bytes : y.bytes;
+  if (rest.subarray(size).some((byte) => byte !== 0) || x.references.length !== y.references.length)
+    return false;
+  const key = `behind ${b.id}:${a.id}`;
+  return sides.verdicts.decide(key, () =>
+    sameStretch(
+      sides,
+      { ...x, bytes: x.bytes.subarray(0, size) },
+      { ...y, bytes: y.bytes.subarray(0, size) },
+    ),
+  );
+}
+
 /** Fresh variables and unpaired constants: the same when stem, shape and content are. */
 function sameUnpaired(sides: Sides, b: Piece, a: Piece): boolean {
   if (stemOf(b.name) !== stemOf(a.name) || b.size !== a.size) return false;
   if (isFreshPiece(b) !== isFreshPiece(a)) return false;
   const kind = sides.before.kindOf(b.section);
-  if (!isFreshPiece(b) && !(isNumbered(b.name) && kind === 'rodata')) return false;
+  // Registered ones are never paired: `___tp_str.3` of tracepoint_string().
+  if (!isFreshPiece(b) && !(isNumbered(b.name) && (kind === 'rodata' || kind === 'registration')))
+    return false;
   if (kind !== sides.after.kindOf(a.section)) return false;
   return sides.verdicts.decide(`${b.id}:${a.id}`, () =>
     sameContent(sides, b, a, lineRanges(b, sides.before.arch.littleEndian)),

@@ -161,20 +161,29 @@ describe('tables that describe places in functions', () => {
   });
 
   test('a table that is no whole number of entries is refused with the numbers', async () => {
-    const odd = '.pushsection __ex_table,\\"a\\"\\n.long 1, 2\\n.popsection';
+    const odd = '.pushsection __ex_table,\\"a\\"\\n.long 1, 2, 3, 4, 5\\n.popsection';
     await expect(comparePair(around(odd, odd, 'nop'))).rejects.toThrow(
-      /__ex_table\) has 8 bytes, no multiple of the entry size 12; 0 relocations/,
+      /__ex_table\) has 20 bytes and 0 relocations, no whole number of entries of 12 or 8 bytes/,
     );
   });
 
-  test('sizes from the kernel are preferred', async () => {
+  test('sizes are those of the kernel, else those that the object shows', async () => {
     const { readTables } = await import('../model/tables.ts');
-    const entry = '1: nop\\n.pushsection __ex_table,\\"a\\"\\n.long 1b - ., 1b - .\\n.popsection';
-    const { before } = await compilePair(around(entry, entry, 'nop'));
-    expect(() => readTables(before)).toThrow('entry size 12');
-    expect(
-      readTables(before, new Map([['exception_table_entry', 8]])).of(before.named('earlier')[0]),
-    ).toContainEqual(expect.objectContaining({ start: 0, size: 8 }));
+    // Three entries of 8 bytes have as many bytes as two of 12.
+    const entries =
+      '1: nop\\n.pushsection __ex_table,\\"a\\"\\n.rept 3\\n.long 1b - ., 7\\n.endr\\n.popsection';
+    const { before } = await compilePair(around(entries, entries, 'nop'));
+    const sizes = (kernel?: number) =>
+      readTables(before, kernel === undefined ? undefined : new Map([['exception_table_entry', kernel]]))
+        .of(before.named('earlier')[0])
+        .flatMap(({ section, size }) => (section.name === '__ex_table' ? [size] : []));
+    expect([sizes(), sizes(8)]).toEqual([
+      [8, 8, 8],
+      [8, 8, 8],
+    ]);
+    expect(() => sizes(12)).toThrow(
+      /24 bytes and 3 relocations, the first two 8 bytes apart, no whole number of entries of 12 bytes/,
+    );
   });
 
   test('a debug descriptor but for its line', async () => {

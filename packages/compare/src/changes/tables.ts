@@ -1,5 +1,5 @@
 import type { ObjectModel, Piece } from '../model/model.ts';
-import { tableShape } from '../model/sections.ts';
+import { ignoredBytes, tableShape } from '../model/sections.ts';
 import { replacementOf, type TableEntry } from '../model/tables.ts';
 import { describe, fragment, type Sides, sameStretch } from './same.ts';
 import type { Difference } from './types.ts';
@@ -71,7 +71,7 @@ function entryBytes(model: ObjectModel, entry: TableEntry): string {
 
 function sameEntry(sides: Sides, b: TableEntry, a: TableEntry): boolean {
   const shape = tableShape(b.section.name, undefined, sides.before.arch);
-  const ignore = shape?.ignore ?? [];
+  const ignore = ignoredBytes(shape, b.size);
   const bReplacement = replacementOf(sides.before, b);
   const aReplacement = replacementOf(sides.after, a);
   // The replacement is compared by content over its own length; the generic rule for fragments would run on to the next cut.

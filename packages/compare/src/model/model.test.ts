@@ -215,7 +215,11 @@ describe('a hostile object', () => {
       writeObject({ machine: EM.RISCV, sections: [code], symbols: [f] }),
       /machine 243 at offset 18 is not supported; x86-64 \(62\), arm64/,
     ],
-    ['that is no relocatable', layoutElf({ type: ET.EXEC, machine: EM.X86_64 }, []), /type 2 at offset 16/],
+    [
+      'that is no relocatable',
+      layoutElf({ type: ET.EXEC, machine: EM.X86_64 }, []),
+      /type 2 \(a linked program or kernel\) at offset 16/,
+    ],
     [
       'of the other byte order',
       layoutElf({ type: ET.REL, machine: EM.X86_64, littleEndian: false }, []),

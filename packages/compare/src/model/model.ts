@@ -5,6 +5,7 @@ import {
   readElf,
   readSymbols,
   type Section,
+  SHF,
   SHT,
   type SymbolTable,
   sectionBytes,
@@ -55,10 +56,41 @@ const nothing: readonly never[] = [];
  * @throws {FormatError} when it is no ET_REL file of a supported machine, or malformed
  */
 export function readObjectModel(bytes: Uint8Array): ObjectModel {
+  const magic = (bytes[0] | (bytes[1] << 8) | (bytes[2] << 16) | (bytes[3] << 24)) >>> 0;
+  if (magic === 0xdec04342 || magic === 0x0b17c0de)
+    throw new FormatError(
+      `elf: the magic 0x${magic.toString(16)} at offset 0 is that of LLVM bitcode, expected 0x464c457f (ELF): compile without -flto`,
+    );
   const elf = readElf(bytes);
   if (elf.type !== ET.REL)
-    throw new FormatError(`elf: type ${elf.type} at offset 16, expected 1 (relocatable)`);
+    throw new FormatError(
+      `elf: type ${elf.type}${linked[elf.type] ?? ''} at offset 16, expected 1 (relocatable)`,
+    );
+  if (elf.segments.length > 0)
+    throw new FormatError(`elf: ${elf.segments.length} program headers, a relocatable object has none`);
+  checkMachineCode(elf);
   return modelOf(elf);
+}
+
+/** What the types of {@link ET} are that are not relocatable. */
+const linked: Readonly<Record<number, string>> = {
+  [ET.EXEC]: ' (a linked program or kernel)',
+  [ET.DYN]: ' (a linked library or program)',
+  [ET.CORE]: ' (a memory dump)',
+};
+
+/** @throws {FormatError} for an object that holds the compiler's intermediate code alone, or code that no symbol tells apart */
+function checkMachineCode(elf: ElfFile): void {
+  const code = elf.sections.find((section) => section.size > 0 && (section.flags & SHF.EXECINSTR) !== 0);
+  const lto = elf.sections.find((section) => section.name.startsWith('.gnu.lto_'));
+  if (lto && !code)
+    throw new FormatError(
+      `elf: section ${lto.index} (${lto.name}) has 0x${lto.size.toString(16)} bytes of gcc's intermediate code, and there is no machine code: compile without -flto`,
+    );
+  if (code && !elf.sections.some((section) => section.type === SHT.SYMTAB))
+    throw new FormatError(
+      `elf: section ${code.index} (${code.name}) has 0x${code.size.toString(16)} bytes of code, but there is no symbol table: the object is stripped`,
+    );
 }
 
 /**

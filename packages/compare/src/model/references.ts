@@ -24,7 +24,13 @@ export interface Reference {
  */
 export type Target =
   | { readonly kind: 'external'; readonly name: string; readonly weak: boolean; readonly offset: number }
-  | { readonly kind: 'piece'; readonly piece: Piece; readonly offset: number }
+  | {
+      readonly kind: 'piece';
+      readonly piece: Piece;
+      readonly offset: number;
+      /** True for a place just behind the piece: its end may be meant, or something without a symbol that begins there. */
+      readonly isBehind?: true;
+    }
   | { readonly kind: 'string'; readonly bytes: string; readonly section: Section; readonly offset: number }
   | { readonly kind: 'constant'; readonly bytes: string; readonly section: Section; readonly offset: number }
   | { readonly kind: 'place'; readonly section: Section; readonly offset: number }
@@ -160,12 +166,16 @@ function targetOf(context: ReferenceContext, from: Section, entry: RawReference,
   // Code that takes an address out of a table of addresses means what the entry leads to.
   if (section.name === model.arch.addressTable && from !== section)
     return throughTable(model, section, offset);
-  const named = ofSymbol(symbol);
-  if (named) return { kind: 'piece', piece: named, offset: offset - named.start };
+  // Content of a mergeable section has no identity, whether the compiler names it (clang's .L.str) or not.
   const literal = context.literals.at(section, offset);
   if (literal) return literal;
+  const named = ofSymbol(symbol);
+  if (named) return { kind: 'piece', piece: named, offset: offset - named.start };
   const piece = model.pieceAt(section, offset) ?? soleVariable(model, section, symbols.type[symbol]);
-  if (piece) return { kind: 'piece', piece, offset: offset - piece.start };
+  if (piece) {
+    const target = { kind: 'piece', piece, offset: offset - piece.start } as const;
+    return target.offset === piece.size && piece.size > 0 ? { ...target, isBehind: true } : target;
+  }
   return { kind: 'place', section, offset };
 }
 

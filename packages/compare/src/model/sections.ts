@@ -31,15 +31,21 @@ export type SectionKind =
 export interface TableShape {
   /** Bytes per entry. */
   readonly entrySize: number;
+  /** Bytes per entry in older and newer kernels; the object itself tells which it has. */
+  readonly others?: readonly number[];
   /** Name of the structure whose size the kernel's BTF gives, where it has one. */
   readonly struct?: string;
   /** Byte ranges of an entry that say where the source was, not what the code does: left out when entries are compared. */
   readonly ignore?: readonly (readonly [start: number, end: number])[];
+  /** The same for entries of another size. */
+  readonly ignoreIn?: Readonly<Record<number, readonly (readonly [start: number, end: number])[]>>;
   /**
    * Fields of an entry that lead to replacement code, bytes from its start: where that begins, and where it ends; without an end the
    * entry's last byte is the length.
    */
   readonly replacement?: { readonly start: number; readonly end?: number };
+  /** Where in an entry its first reference is; 0 when absent. */
+  readonly first?: number;
   /** True when distances count from the start of the entry, not from their own field. */
   readonly isFromEntry?: boolean;
 }
@@ -50,31 +56,44 @@ export const alternatives: Pick<TableShape, 'struct' | 'replacement'> = {
   replacement: { start: 4 },
 };
 
+/** The address of a place: a pointer in some kernels (6.1), four bytes in others. */
+const place4: TableShape = { entrySize: 4, others: [8] };
+const place8: TableShape = { entrySize: 8, others: [4] };
+
 /**
  * Tables that the compiler and the assembler write (x86-64 sizes; those with a `struct` are taken from the kernel's BTF).
+ * Older sizes: alternatives had 12 bytes (4.19 with padding 13) before 6.3, jump labels 24 before 4.19, exceptions 8 before 4.6.
  * Sources: include/asm-generic/bug.h and arch/x86/include/asm/{bug,jump_label,alternative,asm,extable}.h,
  * include/linux/{compiler,objtool}.h, scripts/sorttable.h; `parainstructions` is gone since 6.8.
  */
 const tables: Readonly<Record<string, TableShape>> = {
-  __bug_table: { entrySize: 12, struct: 'bug_entry', ignore: [[8, 10]] },
-  __ex_table: { entrySize: 12, struct: 'exception_table_entry' },
-  __jump_table: { entrySize: 16, struct: 'jump_entry' },
-  '.altinstructions': { ...alternatives, entrySize: 14 },
+  // 16 with a format (6.19), 8 without file and line.
+  __bug_table: {
+    entrySize: 12,
+    others: [16, 8],
+    struct: 'bug_entry',
+    ignore: [[8, 10]],
+    ignoreIn: { 16: [[12, 14]], 8: [] },
+  },
+  __ex_table: { entrySize: 12, others: [8], struct: 'exception_table_entry' },
+  __jump_table: { entrySize: 16, others: [24], struct: 'jump_entry' },
+  '.altinstructions': { ...alternatives, entrySize: 14, others: [12, 13] },
   '.smp_locks': { entrySize: 4 },
+  '.kcfi_traps': { entrySize: 4 },
   '.parainstructions': { entrySize: 16, struct: 'paravirt_patch_site' },
   __mcount_loc: { entrySize: 8 },
   __patchable_function_entries: { entrySize: 8 },
-  '.discard.reachable': { entrySize: 4 },
-  '.discard.unreachable': { entrySize: 4 },
-  '.discard.retpoline_safe': { entrySize: 4 },
-  '.discard.noendbr': { entrySize: 4 },
-  '.discard.instr_begin': { entrySize: 4 },
-  '.discard.instr_end': { entrySize: 4 },
-  '.discard.intra_function_calls': { entrySize: 4 },
-  '.discard.ignore_alts': { entrySize: 4 },
-  '.discard.validate_unret': { entrySize: 4 },
-  '.discard.func_stack_frame_non_standard': { entrySize: 8 },
-  '.discard.ibt_endbr_noseal': { entrySize: 8 },
+  '.discard.reachable': place4,
+  '.discard.unreachable': place4,
+  '.discard.retpoline_safe': place4,
+  '.discard.noendbr': place4,
+  '.discard.instr_begin': place4,
+  '.discard.instr_end': place4,
+  '.discard.intra_function_calls': place4,
+  '.discard.ignore_alts': place4,
+  '.discard.validate_unret': place4,
+  '.discard.func_stack_frame_non_standard': place8,
+  '.discard.ibt_endbr_noseal': place8,
   '.discard.unwind_hints': { entrySize: 12, struct: 'unwind_hint' },
   '.discard.annotate_insn': { entrySize: 8 },
 };
@@ -110,7 +129,15 @@ export function tableShape(
   const shape = own(arch?.tables, name) ?? own(tables, name);
   if (!shape) return undefined;
   const size = shape.struct === undefined ? undefined : sizes?.get(shape.struct);
-  return size === undefined ? shape : { ...shape, entrySize: size };
+  return size === undefined ? shape : { ...shape, entrySize: size, others: [] };
+}
+
+/** Bytes of an entry of `size` bytes that do not count in a comparison. */
+export function ignoredBytes(
+  shape: TableShape | undefined,
+  size: number,
+): readonly (readonly [start: number, end: number])[] {
+  return shape?.ignoreIn?.[size] ?? shape?.ignore ?? [];
 }
 
 /** A section may be called `constructor`. */

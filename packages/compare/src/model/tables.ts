@@ -42,8 +42,9 @@ const longestPadding = 64;
 /**
  * Cuts the table sections of an object into entries and finds each one's function.
  *
- * @param sizes structure sizes from the kernel's BTF (see `tableStructs`); x86-64 sizes of 6.12 where it has none
- * @throws {FormatError} when a section is no whole number of entries, with all three numbers
+ * @param sizes structure sizes from the kernel's BTF (see `tableStructs`); without them the object itself tells which of the sizes
+ *   that kernels have had it has, the newest first
+ * @throws {FormatError} when a section is no whole number of entries, with size, relocations and what was expected
  */
 export function readTables(model: ObjectModel, sizes?: ReadonlyMap<string, number>): Tables {
   const entries: TableEntry[] = [];
@@ -85,15 +86,16 @@ function readTable(
   if (section.type === SHT.NOBITS || section.type === SHT.NULL)
     throw new FormatError(`elf: ${at} has type ${section.type} without bytes, expected a table`);
   const references = model.references(section);
-  const rest = section.size % shape.entrySize;
-  // The last .parainstructions entry lacks its padding of 4 bytes.
-  if (rest !== 0 && section.name !== '.parainstructions')
+  const entrySize = [shape.entrySize, ...(shape.others ?? [])].find((size) =>
+    fits(section, references, size, shape.first ?? 0),
+  );
+  if (entrySize === undefined)
     throw new FormatError(
-      `elf: ${at} has ${section.size} bytes, no multiple of the entry size ${shape.entrySize}; ${references.length} relocations`,
+      `elf: ${at} has ${section.size} bytes and ${references.length} relocations${strideText(references)}, no whole number of entries of ${[shape.entrySize, ...(shape.others ?? [])].join(' or ')} bytes that each have one at ${shape.first ?? 0}`,
     );
   const entries: TableEntry[] = [];
-  for (let start = 0; start < section.size; start += shape.entrySize) {
-    const size = Math.min(shape.entrySize, section.size - start);
+  for (let start = 0; start < section.size; start += entrySize) {
+    const size = Math.min(entrySize, section.size - start);
     const own = slice(references, start, start + size);
     entries.push({
       section,
@@ -105,6 +107,26 @@ function readTable(
     });
   }
   return entries;
+}
+
+/** True when a table can be cut into entries of that size: each has its first reference where it belongs, if there are any. */
+function fits(section: Section, references: readonly Reference[], size: number, first: number): boolean {
+  // The last .parainstructions entry lacks its padding of 4 bytes.
+  if (section.size % size !== 0 && section.name !== '.parainstructions') return false;
+  if (references.length === 0) return true;
+  let starts = 0;
+  let last = -1;
+  for (const { offset } of references) {
+    if (offset % size !== first || offset === last) continue;
+    starts++;
+    last = offset;
+  }
+  return starts === Math.ceil(section.size / size);
+}
+
+function strideText(references: readonly Reference[]): string {
+  const [first, second] = references;
+  return first && second ? `, the first two ${second.offset - first.offset} bytes apart` : '';
 }
 
 function ownerOf(model: ObjectModel, references: readonly Reference[]): Piece | undefined {
