@@ -51,6 +51,8 @@ export interface LivepatchEvidence {
   readonly placement?: ReadonlyMap<string, Placement>;
   /** The livepatch that this one is to replace. */
   readonly older?: Livepatch;
+  /** The code of {@link LivepatchEvidence.older}. */
+  readonly olderModel?: ObjectModel;
   /** What the kernel's own rules say of it. */
   readonly found: readonly Finding[];
 }

@@ -169,6 +169,13 @@ function moduleView(module: KernelModule): ObjectView {
       })(),
     ),
   );
+  const functions = lazy(() => {
+    const found = new Map<string, string>();
+    for (let index = 1; index < symbols.count; index++)
+      if (symbols.type[index] === STT.FUNC)
+        found.set(`${symbols.section[index]}:${symbols.value[index]}`, symbols.name(index));
+    return found;
+  });
   const indexOf = (name: string, sympos: number): number | undefined => module.find(name)[placeOf(sympos)];
   const sectionOf = (index: number): Section | undefined => elf.sections[symbols.section[index]];
   return {
@@ -208,11 +215,20 @@ function moduleView(module: KernelModule): ObjectView {
       const arch = archOf(elf);
       const table = readRela(elf, rela);
       const names = new Set<string>();
+      const local: { symbol: number; addend: number; offset: number; type: number }[] = [];
       for (let at = 0; at < table.count; at++) {
-        const offset = table.offset[at];
-        if (offset < start || offset >= end || !arch.isBranchOperand(bytes, offset, table.type[at])) continue;
-        const target = symbols.name(table.symbol[at]);
-        if (target !== '') names.add(target);
+        const [offset, type, symbol] = [table.offset[at], table.type[at], table.symbol[at]];
+        if (offset < start || offset >= end || !arch.isBranchOperand(bytes, offset, type)) continue;
+        // The assembler writes a call of a static function as one of its section, some way in.
+        if (symbols.type[symbol] === STT.SECTION)
+          local.push({ symbol, addend: table.addend[at], offset: offset - start, type });
+        else if (symbols.name(symbol) !== '') names.add(symbols.name(symbol));
+      }
+      local.sort((a, b) => a.offset - b.offset);
+      const bases = arch.operandBases(bytes.subarray(start, end), local);
+      for (const [at, { symbol, addend, offset }] of local.entries()) {
+        const name = functions().get(`${symbols.section[symbol]}:${addend + bases[at] - offset}`);
+        if (name !== undefined) names.add(name);
       }
       return [...names].sort();
     },

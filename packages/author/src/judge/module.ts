@@ -12,6 +12,8 @@ export interface CheckOptions {
   readonly kernel?: Kernel | undefined;
   /** The livepatch that this one is to replace. */
   readonly older?: Livepatch;
+  /** The code of {@link CheckOptions.older}. */
+  readonly olderModel?: ObjectModel | undefined;
   /** Where the compiler put the replaced functions. */
   readonly placement?: LivepatchEvidence['placement'];
 }
@@ -32,10 +34,15 @@ export interface CheckedModule {
 export async function checkModule(
   file: string,
   bytes: Uint8Array,
-  { kernel, older, placement }: CheckOptions = {},
+  { kernel, older, olderModel, placement }: CheckOptions = {},
 ): Promise<CheckedModule> {
   const evidence = await livepatchEvidence(file, bytes, kernel);
-  const whole = { ...evidence, ...(older ? { older } : {}), ...(placement ? { placement } : {}) };
+  const whole = {
+    ...evidence,
+    ...(older ? { older } : {}),
+    ...(olderModel ? { olderModel } : {}),
+    ...(placement ? { placement } : {}),
+  };
   return { evidence: whole, judgement: checkLivepatch(whole) };
 }
 

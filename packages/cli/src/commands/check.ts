@@ -59,10 +59,12 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
     const older =
       flags.replaces === undefined
         ? undefined
-        : (await checkModule(basename(flags.replaces), await readUserFile(flags.replaces))).evidence
-            .livepatch;
+        : (await checkModule(basename(flags.replaces), await readUserFile(flags.replaces))).evidence;
     const policy = await readPolicy(flags.policy, path);
-    const { evidence, judgement } = await checkModule(file, bytes, { kernel, ...(older ? { older } : {}) });
+    const { evidence, judgement } = await checkModule(file, bytes, {
+      kernel,
+      ...(older ? { older: older.livepatch, olderModel: older.model } : {}),
+    });
     const answered = answer(judgement.findings, policy);
     await writeSarif(flags, path, answered);
     const isBad = isTooMuch(answered.findings, flags, policy);
