@@ -18,7 +18,7 @@ interface Draft {
 }
 
 /** All chains of an object together have fewer names than this; real units have some ten thousand. */
-const mostNames = 1 << 22;
+const mostNames = 1 << 20;
 
 /** The part of a symbol that the source knows: C names have no dots, what compilers append begins with one. */
 export function sourceName(symbol: string): string {

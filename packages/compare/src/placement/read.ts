@@ -213,7 +213,7 @@ function sameBody(model: ObjectModel, a: Piece, b: Piece): boolean {
 }
 
 /** Steps that joining may take in all; a unit of the kernel takes some ten thousand. */
-const mostSteps = 1 << 24;
+const mostSteps = 1 << 22;
 
 /** Joins single steps to the shortest chain from each function to each out-of-line function that holds a copy of it. */
 function joinSteps(drafts: Drafts, steps: readonly Step[], by: Witness, isFold: ReadonlySet<string>): void {

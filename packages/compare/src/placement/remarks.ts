@@ -36,7 +36,7 @@ export function readRemarks(text: string): InlinedPair[] {
       isPassed = line === '--- !Passed';
     } else if (line === '...') finish();
     else if (!isPassed) continue;
-    else if (line.startsWith('Name:')) isInlined = /^(Always)?Inlined$/.test(scalar(line.slice(5)));
+    else if (line.startsWith('Name:')) isInlined = /^(Inlined|AlwaysInline)$/.test(scalar(line.slice(5)));
     else if (line.startsWith('  - Callee:')) callee ??= scalar(line.slice(11));
     else if (line.startsWith('  - Caller:')) caller ??= scalar(line.slice(11));
   }

@@ -36,7 +36,7 @@ export interface FunctionPlacement {
   readonly callers: readonly OutOfLineCaller[];
   /**
    * Where it is defined, by DWARF, else by gcc's dump; the path as the compiler was given it. `isInline` says whether the source
-   * declares it `inline`; absent where no DWARF tells.
+   * declares it `inline`; absent where no DWARF tells, and false of all that clang made, whose DWARF does not say.
    */
   readonly declared?: { readonly file: string; readonly line: number; readonly isInline?: boolean };
   /** DWARF marks it DW_CC_nocall: the compiler changed how arguments are passed (clang, dead arguments). */

@@ -31,7 +31,7 @@ export interface SourceFunction {
   readonly name: string;
   /** Where its definition starts: the line of its name. Absent for what the compiler made up. */
   readonly declared?: SourceLine;
-  /** Whether the source declares it `inline` (DW_AT_inline 2 or 3); what is not declared so may be inlined as well. */
+  /** Whether the source declares it `inline` (DW_AT_inline 2 or 3); what is not declared so may be inlined as well. clang does not tell. */
   readonly isDeclaredInline: boolean;
   /** DW_CC_nocall: arguments are not passed as the ABI of its type says. clang marks dead arguments so since 16. */
   readonly isNoCall: boolean;
