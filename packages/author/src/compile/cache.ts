@@ -10,6 +10,8 @@ export interface CachedObject {
   readonly types: Uint8Array;
   /** The object with debug information; absent when it was compiled without. */
   readonly debug?: Uint8Array;
+  /** What gcc inlined and cloned; absent for another compiler, and in entries from before it was kept. */
+  readonly ipaClones?: string | undefined;
   /** Relative to the tree. */
   readonly dependencies: readonly string[];
   /** Those of them that were opened by a way up, as the compiler opened them: `kernel/../lib/x.h`. */
@@ -21,6 +23,8 @@ interface Record {
   readonly size: number;
   /** Size of the object with debug information. */
   readonly debugSize?: number;
+  /** Bytes of gcc's dump. */
+  readonly clonesSize?: number;
   readonly dependencies: readonly string[];
   readonly ways: readonly string[];
   /** For a kernel whose source may change: each file that was read, the tree's relative to it, and its SHA-256. */
@@ -49,10 +53,12 @@ export async function store(
   read: readonly string[],
   root: string,
 ): Promise<void> {
-  const { bytes, types, debug, dependencies, ways } = object;
+  const { bytes, types, debug, ipaClones, dependencies, ways } = object;
+  const clones = ipaClones === undefined ? undefined : new TextEncoder().encode(ipaClones);
   const record: Record = {
     size: bytes.length,
     ...(debug && { debugSize: debug.length }),
+    ...(clones && { clonesSize: clones.length }),
     dependencies,
     ways,
   };
@@ -61,6 +67,7 @@ export async function store(
   await writeFileAtomic(`${stem}.o`, bytes);
   await writeFileAtomic(`${stem}.btf`, types);
   if (debug) await writeFileAtomic(`${stem}.debug.o`, debug);
+  if (clones) await writeFileAtomic(`${stem}.clones`, clones);
   // Last, since it says that the object is whole.
   await writeFileAtomic(`${stem}.json`, JSON.stringify({ ...record, ...(hashes ? { hashes } : {}) }));
 }
@@ -83,10 +90,20 @@ export async function fromCache(
     }
     const bytes = new Uint8Array(await readFile(`${stem}.o`));
     const types = new Uint8Array(await readFile(`${stem}.btf`));
-    const { dependencies, ways, debugSize } = record;
+    const { dependencies, ways, debugSize, clonesSize } = record;
     const debug = debugSize === undefined ? undefined : new Uint8Array(await readFile(`${stem}.debug.o`));
-    if (bytes.length !== record.size || debug?.length !== debugSize) return undefined;
-    return { bytes, types, ...(debug && { debug }), dependencies, ways };
+    const clones = clonesSize === undefined ? undefined : await readFile(`${stem}.clones`);
+    if (bytes.length !== record.size || debug?.length !== debugSize || clones?.length !== clonesSize)
+      return undefined;
+    const ipaClones = clones?.toString('utf8');
+    return {
+      bytes,
+      types,
+      ...(debug && { debug }),
+      ...(ipaClones !== undefined && { ipaClones }),
+      dependencies,
+      ways,
+    };
   } catch {
     // Whatever is wrong with a cached object, compiling anew mends it.
     return undefined;

@@ -130,4 +130,9 @@ test('debug information names files of the tree, whatever the view', async () =>
   expect(pieces(a)).toEqual(pieces(b));
   const again = await compileUnit(kernel, { unit, side: 'after', overlay, debug: true });
   expect(again).toMatchObject({ cached: true, bytes: after.bytes, debug: after.debug });
+  // So does the dump of what was inlined, which the cache keeps as well.
+  expect(after.ipaClones).toMatch(/^Callgraph clone;.*;inlining to$/m);
+  expect(after.ipaClones).toMatch(new RegExp(`;${unit.source};`));
+  expect(after.ipaClones).not.toMatch(/;\//);
+  expect(again).toMatchObject({ ipaClones: after.ipaClones });
 });

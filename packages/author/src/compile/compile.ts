@@ -15,6 +15,7 @@ import {
 import { argumentsFor } from './argv.ts';
 import { partTypes } from './btf.ts';
 import { cacheStem, fromCache, store } from './cache.ts';
+import { cloneFlags, readClones } from './clones.ts';
 import { compilerFinding, missedFinding } from './messages.ts';
 import type { Compilation, CompiledUnit, FailedUnit } from './types.ts';
 
@@ -124,7 +125,12 @@ async function compileOnce(
   const neutral = argumentsIn('/');
   const stem = cacheStem(kernel, unit.source, unit.object, overlay?.key ?? '', ...neutral);
   const known = await fromCache(kernel, stem, root);
-  if (known) return { unit, side, ...known, ms: 0, cached: true };
+  // Whoever asks for debug information asks where functions went; the dump says of some what debug information does not.
+  const isWhole =
+    !compilation.debug ||
+    known?.ipaClones !== undefined ||
+    cloneFlags(kernel.compilerVersion, '').length === 0;
+  if (known && isWhole) return { unit, side, ...known, ms: 0, cached: true };
 
   return inTemporaryFolder('klpkit-compile-', async (folder) => {
     const result = await runCompiler(kernel, compilation, root, argv, folder, signal);
@@ -151,7 +157,12 @@ async function compileOnce(
     const ways = read
       .filter((path) => path.startsWith(`${root}/`) && path.includes('/../'))
       .map((path) => path.slice(root.length + 1));
-    const object = { ...parted, dependencies, ways };
+    const ipaClones = await readClones(join(folder, 'unit.clones'), [
+      root,
+      kernel.sourceDir,
+      kernel.buildDir,
+    ]);
+    const object = { ...parted, ...(ipaClones !== undefined && { ipaClones }), dependencies, ways };
     await store(kernel, stem, object, paths, root);
     return { unit, side, ...object, ms: result.ms, cached: false };
   });
@@ -176,6 +187,7 @@ async function runCompiler(
   // A kernel that was built in its source tree is compiled with paths relative to that.
   const cwd = kernel.buildDir === kernel.sourceDir ? root : kernel.buildDir;
   const output = ['-MMD', '-MF', join(folder, 'unit.d'), '-MT', 'unit', '-c', '-o', join(folder, 'unit.o')];
+  output.push(...cloneFlags(kernel.compilerVersion, join(folder, 'unit.clones')));
   const result = await run([...argv, ...output, source ?? join(root, unit.source)], {
     cwd,
     env: await compileEnvironment(kernel),

@@ -24,6 +24,11 @@ export interface CompiledUnit {
   readonly types: Uint8Array;
   /** The same object with its debug information, when that was asked for. */
   readonly debug?: Uint8Array;
+  /**
+   * What gcc inlined and cloned, as `-fdump-ipa-clones` writes it, with paths of the tree; absent for another compiler, and for an
+   * object without debug information out of a cache from before it was kept.
+   */
+  readonly ipaClones?: string | undefined;
   /** Files of the kernel tree that went in, relative to it, sorted. */
   readonly dependencies: readonly string[];
   /** Those of them that were opened by a way up, as the compiler opened them: `kernel/../lib/x.h`. */
