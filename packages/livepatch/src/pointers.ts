@@ -8,6 +8,7 @@ import {
   SHN,
   SHT,
   STB,
+  STT,
   type SymbolTable,
   sectionBytes,
 } from '@klpkit/formats';
@@ -33,6 +34,7 @@ export class Pointers {
   readonly #symbols: SymbolTable;
   readonly #bySection = new Map<number, Map<number, { symbol: number; addend: number }>>();
   #names: Map<string, { name: string; global: boolean }> | undefined;
+  #sizes: Map<string, number> | undefined;
 
   constructor(elf: ElfFile, symbols: SymbolTable) {
     this.#elf = elf;
@@ -93,6 +95,23 @@ export class Pointers {
     if (!target.section) return target.symbol || undefined;
     this.#names ??= this.#collectNames();
     return this.#names.get(place(target.section.index, target.offset))?.name;
+  }
+
+  /** Bytes of the variable that begins at a target, the largest where there are several; `undefined` when no symbol says. */
+  sizeAt({ section, offset }: Target): number | undefined {
+    this.#sizes ??= this.#collectSizes();
+    return section && this.#sizes.get(place(section.index, offset));
+  }
+
+  #collectSizes(): Map<string, number> {
+    const sizes = new Map<string, number>();
+    const symbols = this.#symbols;
+    for (let index = 1; index < symbols.count; index++) {
+      if (symbols.type[index] !== STT.OBJECT || symbols.reserved[index] || symbols.size[index] === 0) continue;
+      const key = place(symbols.section[index], symbols.value[index]);
+      sizes.set(key, Math.max(sizes.get(key) ?? 0, symbols.size[index]));
+    }
+    return sizes;
   }
 
   #collectNames(): Map<string, { name: string; global: boolean }> {

@@ -82,7 +82,9 @@ class TableReader {
   #walk(first: Target | undefined, size: number, what: string, read: (at: At) => boolean): void {
     if (!first?.section || !isAllocated(first.section)) return;
     const { section } = first;
-    for (let offset = first.offset; offset >= 0 && offset + size <= section.size; offset += size) {
+    // Behind the variable comes another one, which only the kernel takes for elements.
+    const end = Math.min(section.size, first.offset + (this.#pointers.sizeAt(first) ?? section.size));
+    for (let offset = first.offset; offset >= 0 && offset + size <= end; offset += size) {
       if (this.#budget.left-- === 0)
         throw new FormatError(`livepatch: the tables have more than ${mostElements} elements`);
       if (!read({ section, offset })) return;

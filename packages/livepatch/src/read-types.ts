@@ -29,7 +29,7 @@ export interface LivepatchTables {
   readonly objects: readonly LivepatchObject[];
   /** `struct klp_state`. */
   readonly states: readonly { readonly id: number; readonly version: number }[];
-  /** Arrays (`objs`, `states`, `funcs of NAME`) that run to the end of their section without the empty element that ends them. */
+  /** Arrays (`objs`, `states`, `funcs of NAME`) that run to the end of their variable or section without the empty element that ends them. */
   readonly unterminated: readonly string[];
 }
 

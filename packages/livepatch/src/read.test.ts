@@ -82,6 +82,21 @@ describe('readLivepatch', () => {
     expect(readLivepatch(await makeModule(tables(', { }'))).patch?.unterminated).toEqual([]);
   });
 
+  it('does not read on into the next variable', async () => {
+    const tables = (end: string) => `
+      static int mine(void) { return 1; }
+      #define tables __attribute__((__section__(".data.tables"), __aligned__(8), __used__))
+      static struct klp_func other[] tables = { { "theirs too", mine }, { } };
+      static struct klp_func f[] tables = { { "theirs", mine } ${end} };
+      static struct klp_object o[] = { { "can", f }, { } };
+      static struct klp_patch p = { &__this_module, o };
+      init { return klp_enable_patch(&p); }`;
+    const read = async (end: string) => readLivepatch(await makeModule(tables(end))).patch;
+    expect((await read(''))?.unterminated).toEqual(['funcs of can']);
+    expect((await read(''))?.objects[0].functions.map(({ oldName }) => oldName)).toEqual(['theirs']);
+    expect((await read(', { }'))?.unterminated).toEqual([]);
+  });
+
   it('does not take other structures that begin with a module for a livepatch', async () => {
     const livepatch = readLivepatch(
       await makeModule(`
