@@ -27,6 +27,9 @@ export interface KlpLayout {
   readonly state: { readonly size: number; readonly id: number; readonly version: number };
 }
 
+/** The callbacks of `struct klp_callbacks`, in the order of its members. */
+export const callbackNames = ['pre_patch', 'post_patch', 'pre_unpatch', 'post_unpatch'] as const;
+
 /** The layout of Debian's 6.1 and 6.12 for amd64, as their BTF tells it; for files whose kernel is not at hand. */
 export const usualLayout: KlpLayout = {
   patch: { size: 200, mod: 0, objs: 8, states: 16, replace: 24 },

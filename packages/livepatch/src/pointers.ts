@@ -107,7 +107,8 @@ export class Pointers {
     const sizes = new Map<string, number>();
     const symbols = this.#symbols;
     for (let index = 1; index < symbols.count; index++) {
-      if (symbols.type[index] !== STT.OBJECT || symbols.reserved[index] || symbols.size[index] === 0) continue;
+      if (symbols.type[index] !== STT.OBJECT || symbols.reserved[index] || symbols.size[index] === 0)
+        continue;
       const key = place(symbols.section[index], symbols.value[index]);
       sizes.set(key, Math.max(sizes.get(key) ?? 0, symbols.size[index]));
     }

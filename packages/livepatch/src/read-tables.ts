@@ -1,18 +1,13 @@
 import { type ElfFile, FormatError, isAllocated, SHT, type SymbolTable, sectionBytes } from '@klpkit/formats';
-import type { KlpLayout } from './layout.ts';
+import { callbackNames, type KlpLayout } from './layout.ts';
 import { type At, Pointers, type Target } from './pointers.ts';
 import type { LivepatchFunction, LivepatchObject, LivepatchTables } from './read-types.ts';
 
 /** No livepatch comes near this many elements; a file whose arrays overlap could claim billions. */
 const mostElements = 200_000;
 
-/** The callbacks of `struct klp_object` and where the layout has them. */
-const callbackNames = [
-  ['pre_patch', 'prePatch'],
-  ['post_patch', 'postPatch'],
-  ['pre_unpatch', 'preUnpatch'],
-  ['post_unpatch', 'postUnpatch'],
-] as const;
+/** Where the layout has each of {@link callbackNames}. */
+const callbackFields = ['prePatch', 'postPatch', 'preUnpatch', 'postUnpatch'] as const;
 
 /**
  * Finds the tables of a livepatch in a module's data by their shape: a `klp_patch` is what holds a pointer to the module
@@ -105,8 +100,8 @@ class TableReader {
       return one !== undefined;
     });
     const callbacks = new Map<string, string>();
-    for (const [callback, field] of callbackNames) {
-      const target = this.#pointers.at(at, object[field]);
+    for (const [index, callback] of callbackNames.entries()) {
+      const target = this.#pointers.at(at, object[callbackFields[index]]);
       if (target) callbacks.set(callback, this.#pointers.symbolAt(target) ?? '');
     }
     return { name, isVmlinux: nameAt === undefined, functions, callbacks };

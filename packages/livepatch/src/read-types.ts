@@ -7,8 +7,8 @@ export interface Livepatch {
   /** Value of the `livepatch` tag, which should be `Y`; `undefined` for a module that is not marked. */
   readonly mark: string | undefined;
   /**
-   * The tables that the module's init enables. `undefined` when none is found in its data: some generators allocate them at
-   * run time.
+   * The tables that the module's init enables, out of its data or, where the init makes them at run time, out of the sections of
+   * kpatch-build and klp-build. `undefined` when none are found.
    */
   readonly patch: LivepatchTables | undefined;
   readonly klpSections: readonly KlpSection[];

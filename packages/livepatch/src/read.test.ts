@@ -97,6 +97,60 @@ describe('readLivepatch', () => {
     expect((await read(', { }'))?.unterminated).toEqual([]);
   });
 
+  it('reads what kpatch-build leaves for its init', async () => {
+    const { patch } = readLivepatch(
+      await makeModule(`
+        static int mine(void) { return 1; }
+        static int also(void) { return 2; }
+        static int before(void *o) { return 0; }
+        struct kpatch_patch_func { unsigned long new_addr, new_size, old_addr, old_size, sympos; char *name, *objname; };
+        struct kpatch_patch_func funcs[] section(".kpatch.funcs") = {
+          { (unsigned long)mine, 8, 0, 8, 2, "theirs", "vmlinux" }, { (unsigned long)also, 8, 0, 8, 0, "open", "can" } };
+        struct { int (*callback)(void *); char *objname; } hook section(".kpatch.callbacks.pre_patch") = { before, "can" };
+        extern void *zalloc(void); init { return klp_enable_patch(zalloc()); }`),
+    );
+    expect(patch).toEqual({
+      replace: true,
+      states: [],
+      unterminated: [],
+      objects: [
+        {
+          name: 'vmlinux',
+          isVmlinux: true,
+          callbacks: new Map(),
+          functions: [{ oldName: 'theirs', sympos: 2, newSymbol: 'mine', hasNew: true }],
+        },
+        {
+          name: 'can',
+          isVmlinux: false,
+          callbacks: new Map([['pre_patch', 'before']]),
+          functions: [{ oldName: 'open', sympos: 0, newSymbol: 'also', hasNew: true }],
+        },
+      ],
+    });
+  });
+
+  it.each(['.init.klp_objects', '__klp_objects'])('reads what klp-build leaves in %s', async (name) => {
+    const { patch } = readLivepatch(
+      await makeModule(`
+        static int mine(void) { return 1; }
+        static void after(void *o) { }
+        struct klp_func_ext { const char *old_name; void *new_func; unsigned long sympos; };
+        struct klp_object_ext { const char *name; struct klp_func_ext *funcs; struct { void *four[4]; bool on; } callbacks; unsigned n; };
+        struct klp_func_ext f[] section(".init.klp_funcs") = { { "theirs", mine, 3 }, { "other", mine }, { "unrelated", mine } };
+        struct klp_object_ext o[] section("${name}") = { { 0, f, { { 0 } }, 2 }, { "can", f + 2, { { 0, after } }, 1 } };
+        extern void *zalloc(void); init { return klp_enable_patch(zalloc()); }`),
+    );
+    const functions = patch?.objects.map((object) => object.functions.map(({ oldName }) => oldName));
+    expect(functions).toEqual([['theirs', 'other'], ['unrelated']]);
+    expect(patch?.objects[0].functions[0]).toMatchObject({ sympos: 3, newSymbol: 'mine' });
+    expect(patch?.objects.map((object) => [object.name, object.isVmlinux])).toEqual([
+      ['vmlinux', true],
+      ['can', false],
+    ]);
+    expect([...(patch?.objects[1].callbacks ?? [])]).toEqual([['post_patch', 'after']]);
+  });
+
   it('does not take other structures that begin with a module for a livepatch', async () => {
     const livepatch = readLivepatch(
       await makeModule(`

@@ -16,6 +16,7 @@ import {
 } from '@klpkit/formats';
 import { parseKlpSection, parseKlpSymbol } from './klp-names.ts';
 import { type KlpLayout, usualLayout } from './layout.ts';
+import { readBuilderTables } from './read-builders.ts';
 import { readTables } from './read-tables.ts';
 import type { KlpRelocation, KlpSection, Livepatch } from './read-types.ts';
 import { relocationName, relocationSize } from './relocation-types.ts';
@@ -45,7 +46,7 @@ export function readLivepatch(ko: Uint8Array, layout: KlpLayout = usualLayout): 
     vermagic: info.get('vermagic'),
     license: info.get('license'),
     mark: info.get('livepatch'),
-    patch: readTables(elf, symbols, layout),
+    patch: readTables(elf, symbols, layout) ?? readBuilderTables(elf, symbols),
     ...readKlp(elf, symbols),
     undefinedSymbols,
     commonSymbols,
