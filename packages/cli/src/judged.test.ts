@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Finding } from '@klpkit/findings';
 import { pitfalls } from '@klpkit/pitfalls';
-import Ajv from 'ajv-draft-04';
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeModule, sample } from '../../livepatch/src/testing/module.ts';
@@ -70,6 +69,7 @@ describe('klpkit.toml', () => {
 
 describe('SARIF', () => {
   const require = createRequire(import.meta.url);
+  const Ajv: typeof import('ajv-draft-04').default = require('ajv-draft-04').default;
   const schema = JSON.parse(
     readFileSync(require.resolve('schemastore/schemas/json/sarif-2.1.0-rtm.5.json'), 'utf8'),
   );

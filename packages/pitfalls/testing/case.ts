@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { compareObjects, readObjectModel, readPlacement } from '@klpkit/compare';
 import { formatFinding } from '@klpkit/findings';
-import { findSection, parsePatch, readElf, sectionBytes } from '@klpkit/formats';
+import { findSection, readElf, sectionBytes } from '@klpkit/formats';
+import { editsOfFix } from '../../author/src/judge/edits.ts';
 import { assessUnit, type Edit, type Judgement, type UnitEvidence } from '../src/index.ts';
 
 const run = promisify(execFile);
@@ -19,6 +20,10 @@ export interface CaseOptions {
   /** Files of `cases`; `before.c` and `after.c` unless told otherwise. */
   readonly before?: string;
   readonly after?: string;
+  /** One file of `cases` instead of two, with `#ifdef FIX` … `#else` … `#endif` around what the fix changes. */
+  readonly fix?: string;
+  /** A file of flags, of `cases` or of the shared ones, in place of {@link flagFile}. */
+  readonly flagFile?: string;
   /** More flags for both sides. */
   readonly flags?: readonly string[];
   /** Also compile for gcc's `.BTF`. */
@@ -52,11 +57,20 @@ export async function inCases<T>(folder: string, work: (scratch: string) => Prom
  * @param folder the pitfall's folder: `import.meta.dirname`
  */
 export async function unitCase(folder: string, options: CaseOptions = {}): Promise<UnitEvidence> {
-  const { compiler = 'gcc-12', before = 'before.c', after = 'after.c', flags = [], evidence } = options;
+  const { compiler = 'gcc-12', flags = [], fix, evidence } = options;
+  const { before = 'before.c', after = 'after.c' } = fix
+    ? { before: 'unfixed.c', after: 'fixed.c' }
+    : options;
+  const { flagFile: flagsFrom = flagFile(compiler) } = options;
   return inCases(folder, async (scratch) => {
+    if (fix) {
+      const text = await readFile(join(scratch, fix), 'utf8');
+      await writeFile(join(scratch, before), sideOf(text, false));
+      await writeFile(join(scratch, after), sideOf(text, true));
+    }
     const [b, a, patch] = await Promise.all([
-      compileSide(scratch, compiler, before, flags, options.types === true),
-      compileSide(scratch, compiler, after, flags, options.types === true),
+      compileSide(scratch, compiler, before, flagsFrom, flags, options.types === true),
+      compileSide(scratch, compiler, after, flagsFrom, flags, options.types === true),
       differenceOf(scratch, before, after),
     ]);
     const [beforeModel, afterModel] = [readObjectModel(b.object), readObjectModel(a.object)];
@@ -87,6 +101,26 @@ export function said(judgement: Judgement, id: string): string[] {
   return judgement.findings.filter((finding) => finding.id === id).map(formatFinding);
 }
 
+/** One side of a source whose changes are between `#ifdef FIX`, `#else` and `#endif`. */
+function sideOf(text: string, isFixed: boolean): string {
+  let isInside = false;
+  let isTaken = true;
+  const lines = text.split('\n').filter((line) => {
+    if (line === '#ifdef FIX') {
+      isInside = true;
+      isTaken = isFixed;
+      return false;
+    }
+    if (isInside && (line === '#else' || line === '#endif')) {
+      isInside = line === '#else';
+      isTaken = line === '#endif' || !isFixed;
+      return false;
+    }
+    return isTaken;
+  });
+  return lines.join('\n');
+}
+
 interface Side {
   readonly object: Uint8Array;
   readonly more: { readonly ipaClones?: string; readonly remarks?: string };
@@ -97,12 +131,13 @@ async function compileSide(
   scratch: string,
   compiler: string,
   source: string,
+  flagsFrom: string,
   flags: readonly string[],
   wantsTypes: boolean,
 ): Promise<Side> {
   const isClang = compiler.startsWith('clang');
   const stem = source.replace(/\.c$/, '');
-  const base = [`@${flagFile(compiler)}`, ...flags, '-c', source];
+  const base = [`@${flagsFrom}`, ...flags, '-c', source];
   const witness = isClang ? ['-fsave-optimization-record'] : ['-fdump-ipa-clones'];
   // A folder of its own for each side: both write files named after the source.
   await run(compiler, [...base, ...witness, '-o', `${stem}.o`], { cwd: scratch });
@@ -121,41 +156,10 @@ async function compileSide(
   return { object, more, ...(section ? { types: sectionBytes(elf, section).slice() } : {}) };
 }
 
+/** What a fix that turns one source into the other edits, as a build sees it. */
 async function differenceOf(scratch: string, before: string, after: string): Promise<Edit[]> {
   if (before === after) return [];
-  const text = await run('diff', ['-u', '-p', before, after], { cwd: scratch }).then(
-    ({ stdout }) => stdout,
-    (error: { code?: number; stdout?: string }) => {
-      if (error.code !== 1) throw error;
-      return error.stdout ?? '';
-    },
-  );
-  const edits: Edit[] = [];
-  for (const file of parsePatch(text).files)
-    for (const hunk of file.hunks) {
-      let line = hunk.newStart;
-      let removed: string[] = [];
-      let added: string[] = [];
-      let first = line;
-      const end = () => {
-        const inside = /([A-Za-z_]\w*)\s*\(/.exec(hunk.section)?.[1];
-        if (removed.length + added.length > 0)
-          edits.push({ path: 'case.c', line: first, removed, added, ...(inside ? { inside } : {}) });
-        removed = [];
-        added = [];
-      };
-      for (const entry of hunk.lines) {
-        if (entry.kind === ' ') {
-          end();
-          line++;
-          first = line;
-        } else if (entry.kind === '-') removed.push(entry.text);
-        else {
-          added.push(entry.text);
-          line++;
-        }
-      }
-      end();
-    }
-  return edits;
+  const text = (name: string) => readFile(join(scratch, name), 'utf8');
+  const [old, now] = await Promise.all([text(before), text(after)]);
+  return editsOfFix([{ path: 'case.c', kind: 'source', before: old, after: now, compiled: now }]);
 }

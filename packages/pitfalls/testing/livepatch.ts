@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { modelOf } from '@klpkit/compare';
 import { readElf } from '@klpkit/formats';
-import { checkRules, type KernelFacts, readLivepatch } from '@klpkit/livepatch';
+import { checkRules, convertKlp, type KernelFacts, type Placeholder, readLivepatch } from '@klpkit/livepatch';
 import { checkLivepatch, type Judgement, type KernelEvidence, type LivepatchEvidence } from '../src/index.ts';
 import { inCases } from './case.ts';
 
@@ -23,11 +23,45 @@ export async function livepatchCase(
   source: string,
   more: Partial<LivepatchEvidence> = {},
 ): Promise<LivepatchEvidence> {
+  return evidenceOf(await moduleCase(folder, source), more);
+}
+
+/** The bytes of a livepatch of a pitfall's cases. */
+async function moduleCase(
+  folder: string,
+  source: string,
+  { flags = [], strip }: { readonly flags?: readonly string[]; readonly strip?: string } = {},
+): Promise<Uint8Array> {
   return inCases(folder, async (scratch) => {
-    await run('gcc-12', ['@livepatch.flags', '-c', source, '-o', 'case.o'], { cwd: scratch });
+    await run('gcc-12', ['@livepatch.flags', ...flags, '-c', source, '-o', 'case.o'], { cwd: scratch });
     await run('ld', ['-r', '-m', 'elf_x86_64', '-o', 'case.ko', 'case.o'], { cwd: scratch });
-    return evidenceOf(new Uint8Array(await readFile(join(scratch, 'case.ko'))), more);
+    if (strip !== undefined) await run('strip', [strip, 'case.ko'], { cwd: scratch });
+    return new Uint8Array(await readFile(join(scratch, 'case.ko')));
   });
+}
+
+/** A livepatch of a pitfall's cases, with symbols taken away: `--strip-unneeded`. */
+export function strippedCase(folder: string, source: string, strip: string): Promise<Uint8Array> {
+  return moduleCase(folder, source, { strip });
+}
+
+/** A livepatch of a pitfall's cases with KLP relocations in place of its placeholders. */
+export async function convertedCase(
+  folder: string,
+  source: string,
+  placeholders: readonly Placeholder[],
+  flags: readonly string[] = [],
+): Promise<Uint8Array> {
+  return convertKlp(await moduleCase(folder, source, { flags }), placeholders);
+}
+
+/** A file with one text replaced by another of the same length, wherever it is. */
+export function withText(bytes: Uint8Array, from: string, to: string): Uint8Array {
+  if (from.length !== to.length) throw new Error(`${from} and ${to} have different lengths`);
+  const file = Buffer.from(bytes);
+  for (let at = file.indexOf(from); at >= 0; at = file.indexOf(from, at + to.length))
+    file.write(to, at, 'latin1');
+  return new Uint8Array(file);
 }
 
 /** What is known of a module's bytes. */
@@ -63,6 +97,8 @@ export interface SmallKernel {
   readonly folded?: readonly (readonly string[])[];
   /** What the code of a function calls. */
   readonly calls?: Readonly<Record<string, readonly string[]>>;
+  /** The shipped code of a function. */
+  readonly code?: Readonly<Record<string, Uint8Array>>;
   readonly facts?: KernelFacts;
 }
 
@@ -72,6 +108,7 @@ export function smallKernel({
   config = {},
   folded = [],
   calls = {},
+  code = {},
   facts = {},
 }: SmallKernel): KernelEvidence {
   const symbolsOf = (object: string) =>
@@ -96,7 +133,7 @@ export function smallKernel({
         .flat()
         .filter((other) => other !== name)
         .sort(),
-    code: () => undefined,
+    code: (_, name) => code[name],
     calls: (_, name) => calls[name],
   };
 }

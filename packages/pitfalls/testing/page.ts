@@ -59,6 +59,8 @@ function shell(cwd: string, command: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const path = [join(import.meta.dirname, 'bin'), process.env.PATH].join(delimiter);
     const env = { PATH: path, LC_ALL: 'C', HOME: process.env.HOME, COLUMNS: '110', NO_COLOR: '1' };
+    // What kernels this machine has must not show.
+    Object.assign(env, { XDG_CACHE_HOME: join(cwd, 'cache') });
     execFile('bash', ['-c', `{ ${command}\n} 2>&1`], { cwd, env, timeout: 60_000 }, (error, stdout) => {
       // Pages show commands that fail as well; one that was killed shows nothing.
       if (error?.killed) reject(error);
