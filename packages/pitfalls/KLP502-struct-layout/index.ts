@@ -6,7 +6,9 @@ export const klp502: Pitfall = {
   name: 'struct-layout',
   title: 'Structure layout',
   severity: 'error',
-  statement: 'Existing objects have the old layout.',
-  seen: 'gcc-12 + pahole',
-  safeWay: 'Shadow variable; never fill holes.',
+  statement:
+    'Objects that exist have the old layout: new code that looks for a field at another offset, or beyond the old end, reads and writes memory that is something else. A field in a hole of the old layout is no better: old objects hold rubbish there.',
+  seen: 'gcc-12',
+  safeWay: 'Keep the layout and attach what is new as a shadow variable; never fill holes.',
+  foundBy: ['compare'],
 };

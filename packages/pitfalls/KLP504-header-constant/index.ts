@@ -6,7 +6,10 @@ export const klp504: Pitfall = {
   name: 'header-constant',
   title: 'Enumerators and macros',
   severity: 'warning',
-  statement: 'Values are baked into every user and into stored data.',
+  statement:
+    'The value of an enumerator or a macro is baked into the code of everybody who uses it and into data that was stored: units that are not compiled again, and objects from before, keep the old value.',
   seen: 'gcc-12',
-  safeWay: 'Append, never insert.',
+  safeWay:
+    'Append new values, never insert or renumber; otherwise patch every user, and mind what is stored.',
+  foundBy: ['compare'],
 };

@@ -7,7 +7,9 @@ export const klp505: Pitfall = {
   title: 'Exported symbol CRC',
   severity: 'error',
   statement:
-    'genksyms hashes the expanded prototype: a new include that completes an opaque type changes the CRC without an ABI change.',
-  seen: 'genksyms from linux-kbuild-6.1',
-  safeWay: '#ifndef __GENKSYMS__ around the include; new function for a real change.',
+    'With CONFIG_MODVERSIONS every exported symbol has a CRC of its expanded prototype; a fix that changes it, even by an include that completes an opaque type, describes another interface than the one that loaded modules were built against.',
+  seen: 'genksyms of Debian kernels 6.1 and 6.12',
+  safeWay:
+    'Keep the prototype and add a new function for a new one; hide an include that only completes a type behind #ifndef __GENKSYMS__.',
+  foundBy: ['compare'],
 };

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "klpmin.h"
 extern void complain(int x) __cold;
-extern void wait_for_event(void);		/* sleeps */
+extern void schedule(void);		/* sleeps */
 int work(int x)
 {
 	int s = x * 3;
 	if (unlikely(x < 0)) {
 		complain(x);
-		wait_for_event();		/* the task sleeps here, in work.cold */
+		schedule();		/* the task sleeps here, in work.cold */
 		s += 7;
 		complain(s);
 	}
 	return s + 2;
 }
-int hot(int x) { int s = x * 5; wait_for_event(); return s + x; }
+int hot(int x) { int s = x * 5; schedule(); return s + x; }

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+#include "livepatch.h"
+LIVEPATCH_MARKS("faulty");
+static int limit;
+static const struct { const char *name; void *arg; } param_limit __used __section("__param") = { "limit", &limit };
+int new_work(int x) { return x + limit; }
+static struct klp_func funcs[] = { { "work", new_work }, { } };
+static struct klp_object objs[] = { { NULL, funcs }, { } };
+static struct klp_patch patch = { &__this_module, objs };
+static int __init start(void) { return klp_enable_patch(&patch); }
+module_init(start);
