@@ -1,14 +1,77 @@
+import type { Piece } from '@klpkit/compare';
+import { callersOf } from '../src/calls.ts';
+import { replacements } from '../src/evidence.ts';
 import type { Pitfall } from '../src/pitfall.ts';
+import { list, unique, verb } from '../src/words.ts';
 
 /** Identical functions folded (ICF). */
 export const klp119: Pitfall = {
   id: 'KLP119',
   name: 'icf-functions',
-  title: 'Identical functions folded (ICF)',
+  title: 'Identical functions folded into one',
   severity: 'error',
   statement:
-    "Two functions share one body: patching one name patches both, and the relocations of the other one's callers name the survivor.",
-  seen: 'gcc-11/12; clang none at compile time',
+    'The compiler gives two functions that do the same one body with two names: replacing it under one name replaces it under the other, and the callers of the second have relocations that name the first.',
+  seen: 'gcc-11, gcc-12; clang folds none when it compiles',
   safeWay:
-    'Check that the new behaviour is right for every alias; otherwise patch the callers to call a new function.',
+    'See that the new behaviour is right for every name of the body. Where it is not, replace the callers and let them call a new function.',
+  unit: {
+    needs: [],
+    *find({ comparison }) {
+      const { before, after } = comparison;
+      for (const body of before.pieces) {
+        const names = [body.name, ...body.aliases];
+        if (body.kind !== 'function' || names.length < 2) continue;
+        const bodies = new Map(names.map((name) => [name, bodyOf(name)]));
+        const apart = unique(names).filter((name) => bodies.get(name) !== bodies.get(body.name));
+        const touched = names.some((name) =>
+          comparison.functions.some((change) => change.name === name && change.status !== 'same'),
+        );
+        if (!touched || apart.length === 0 || apart.some((name) => !bodies.get(name))) continue;
+        const callers = unique(callersOf(before, body).map(({ name }) => name));
+        yield {
+          severity: 'note',
+          what: `${list(unique(names))} are one body in the running kernel and ${new Set(bodies.values()).size} after the fix`,
+          why: `the compiler folded them because they did the same; ${callers.length > 0 ? `which of ${list(callers)} means which name can be seen in the after object only, and ` : ''}every caller that means another body now is replaced`,
+          next: `do not list ${list(apart)} in a livepatch that is written by hand: it would change ${body.name} as well`,
+          evidence: ['symbols of both objects'],
+          at: { symbol: body.name },
+        };
+      }
+      function bodyOf(name: string): Piece | undefined {
+        return after.named(name).find(({ kind }) => kind === 'function');
+      }
+    },
+  },
+  livepatch: {
+    needs: ['tables', 'kernel'],
+    *find({ livepatch, kernel }) {
+      if (!kernel) return;
+      const all = replacements(livepatch);
+      for (const { object, oldName, sympos } of all) {
+        const isStatic = (name: string) => {
+          const found = kernel.symbols(object, name) ?? [];
+          return found.length > 0 && found.every(({ type }) => type === 't');
+        };
+        if (!isStatic(oldName)) continue;
+        // Aliases that the source declares are global or weak on at least one side; markers of the linker have no lower case letter.
+        const twins = kernel
+          .namesAt(object, oldName, sympos)
+          .filter(
+            (name) =>
+              isStatic(name) && !all.some((other) => other.object === object && other.oldName === name),
+          );
+        if (twins.length === 0) continue;
+        yield {
+          severity: 'warning',
+          certainty: 'likely',
+          what: `${oldName} of ${object} shares its code with ${list(twins)}: the compiler folded identical functions`,
+          why: `the livepatch diverts the one body, so whoever calls ${list(twins)} gets the new ${oldName} as well`,
+          next: `see that the new code is right for ${verb(twins, 'that name', 'those names')} too, or that the livepatch replaces the callers which mean ${verb(twins, 'it', 'them')}`,
+          evidence: ['symbol table of the shipped kernel'],
+          at: { symbol: oldName },
+        };
+      }
+    },
+  },
 };

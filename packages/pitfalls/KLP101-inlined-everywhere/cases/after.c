@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "klpmin.h"
+/* Small static helper: nothing of it survives as a symbol. */
 static int clamp_len(int len)
 {
 	if (len > 4096)
 		return ext_int(4096);
-	if (len < 0)		/* the fix */
+	if (len < 0)
 		return 0;
 	return len;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "klpmin.h"
 static int state, stats;
-noinline void account(int n) { stats += n; }		/* touches stats only */
+noinline void account(int n) { stats += n; }
 int delta(int n) { int a = state; account(n); account(n + 1); return a - state; }
 void set_state(int v) { state = v; }
 int get_stats(void) { return stats; }

