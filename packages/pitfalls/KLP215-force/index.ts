@@ -1,13 +1,17 @@
 import type { Pitfall } from '../src/pitfall.ts';
 
-/** Effects of force. */
+/** What force does. */
 export const klp215: Pitfall = {
   id: 'KLP215',
   name: 'force',
-  title: 'Effects of force',
+  title: 'A forced transition gives up consistency',
   severity: 'warning',
   statement:
-    'Forcing breaks consistency; it pins only patches being removed or replaced, not the one being enabled.',
-  seen: 'run time 6.1',
-  safeWay: 'Reverse instead; reboot after force.',
+    'Writing 1 to force declares every task moved although some still run, or sleep in, the other code; livepatches that were being removed or replaced then stay in memory for ever, the one that was being enabled does not.',
+  seen: 'at run time on Linux 6.1: rmmod of a livepatch refused after its removal was forced, accepted after its enabling was forced',
+  safeWay: 'Reverse a transition that does not end. After a force, plan a reboot.',
+  review: {
+    reason: 'forcing is the decision of an administrator in front of one stuck machine',
+    look: 'say in the notes of the livepatch whether its functions tolerate old and new code side by side; if not, force must never be used',
+  },
 };

@@ -1,13 +1,40 @@
 import type { Pitfall } from '../src/pitfall.ts';
+import { list } from '../src/words.ts';
 
-/** klp_state versions. */
+/** States that do not go with those of the installed livepatch. */
 export const klp216: Pitfall = {
   id: 'KLP216',
   name: 'state-versions',
-  title: 'klp_state versions',
+  title: 'The system states do not go with those of the installed livepatch',
   severity: 'error',
   statement:
-    'A patch without the states of the installed one, or with a lower version, is refused when it replaces.',
-  seen: 'run time 6.1',
-  safeWay: 'Carry all states forward.',
+    'For every klp_state of an installed livepatch, a new one that has the id needs a version at least as high, and a new one that replaces must have the id; else the kernel refuses it with EINVAL.',
+  seen: 'at run time on Linux 6.1 and 6.12: EINVAL, is not compatible with the already installed livepatches',
+  safeWay: 'Carry all states forward, and raise a version whenever the meaning of the state changes.',
+  livepatch: {
+    needs: ['tables', 'older'],
+    *find({ livepatch: { patch }, older }) {
+      const had = older?.patch?.states ?? [];
+      const has = new Map((patch?.states ?? []).map(({ id, version }) => [id, version]));
+      const lower = had.filter(({ id, version }) => (has.get(id) ?? version) < version);
+      const missing = had.filter(({ id }) => patch?.replace && !has.has(id));
+      const evidence = ['klp_state of both modules'];
+      const why =
+        'the kernel refuses the livepatch with EINVAL: not compatible with the already installed livepatches';
+      if (lower.length > 0)
+        yield {
+          what: `${list(lower.map(({ id, version }) => `state ${id} has version ${has.get(id)} and had ${version}`))} in ${older?.name || 'the older livepatch'}`,
+          why,
+          next: 'give at least the version that is installed',
+          evidence,
+        };
+      if (missing.length > 0)
+        yield {
+          what: `${list(missing.map(({ id }) => `state ${id}`))} of ${older?.name || 'the older livepatch'} is not among the states of this one, which replaces it`,
+          why,
+          next: 'carry the states forward, with callbacks that take them over',
+          evidence,
+        };
+    },
+  },
 };

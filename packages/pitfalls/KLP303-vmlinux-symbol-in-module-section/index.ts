@@ -1,13 +1,15 @@
 import type { Pitfall } from '../src/pitfall.ts';
 
-/** Module-specific klp section refers to vmlinux. */
+/** A symbol of vmlinux in the section for a module. */
 export const klp303: Pitfall = {
   id: 'KLP303',
   name: 'vmlinux-symbol-in-module-section',
-  title: 'Module-specific klp section refers to vmlinux',
+  title: 'A KLP section for a module refers to a symbol of vmlinux',
   severity: 'error',
   statement:
-    'Rejected since commit ca376a937486: "invalid access to vmlinux symbol \'%s\' from module-specific livepatch relocation section".',
-  seen: 'not run',
-  safeWay: 'Put it in a vmlinux section or use the export.',
+    'The kernel resolves the sections of modules when the module comes, and wants symbols of vmlinux resolved when the livepatch is loaded: a section for a module that names one is refused with EINVAL.',
+  seen: 'at run time on Linux 6.1 and 6.12: EINVAL, invalid access to vmlinux symbol from module-specific livepatch relocation section',
+  safeWay:
+    'Put the relocation into .klp.rela.vmlinux, or use the export in the ordinary way when there is one.',
+  foundBy: ['rules'],
 };

@@ -5,7 +5,10 @@
  */
 #ifndef LIVEPATCH_H
 #define LIVEPATCH_H
+/* What is exported under that name; printk() is a macro. */
+#define printk _printk
 #include "klpmin.h"
+#define true 1
 struct module { char bytes[64]; };
 struct klp_func { const char *old_name; void *new_func; unsigned long old_sympos; char rest[128]; };
 struct klp_object;
@@ -35,9 +38,13 @@ extern struct klp_state *klp_get_state(struct klp_patch *, unsigned long id);
 extern struct klp_state *klp_get_prev_state(unsigned long id);
 #define MODULE_INFO(tag, text) \
 	static const char info_##tag[] __used __section(".modinfo") = #tag "=" text
+/* That of the kernel that the case is for. */
+#ifndef KLP_VERMAGIC
+#define KLP_VERMAGIC "6.12.117+deb12-amd64 SMP preempt mod_unload modversions "
+#endif
 /* The marks of an ordinary livepatch. */
 #define LIVEPATCH_MARKS(module) \
-	MODULE_INFO(name, module); MODULE_INFO(license, "GPL"); MODULE_INFO(vermagic, "6.12.117+deb12-amd64 SMP preempt mod_unload modversions "); \
+	MODULE_INFO(name, module); MODULE_INFO(license, "GPL"); MODULE_INFO(vermagic, KLP_VERMAGIC); \
 	MODULE_INFO(livepatch, "Y")
 #define module_init(fn) int init_module(void) __attribute__((__alias__(#fn)))
 #define module_exit(fn) void cleanup_module(void) __attribute__((__alias__(#fn)))

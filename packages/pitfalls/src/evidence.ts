@@ -52,7 +52,7 @@ export interface LivepatchEvidence {
   /** The livepatch that this one is to replace. */
   readonly older?: Livepatch;
   /** The code of {@link LivepatchEvidence.older}. */
-  readonly olderModel?: ObjectModel;
+  readonly olderModel?: ObjectModel | undefined;
   /** What the kernel's own rules say of it. */
   readonly found: readonly Finding[];
 }

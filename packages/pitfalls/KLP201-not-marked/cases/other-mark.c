@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+#include "livepatch.h"
+MODULE_INFO(name, "other_mark");
+MODULE_INFO(license, "GPL");
+MODULE_INFO(vermagic, KLP_VERMAGIC);
+/* The kernel looks for the tag alone; its tools look for the value as well. */
+MODULE_INFO(livepatch, "yes");
+int new_show(void *m, void *v) { return 0; }
+static struct klp_func funcs[] = { { "cmdline_proc_show", new_show }, { } };
+static struct klp_object objs[] = { { NULL, funcs }, { } };
+static struct klp_patch patch = { &__this_module, objs };
+static int __init start(void) { return klp_enable_patch(&patch); }
+module_init(start);
+static void __exit stop(void) { }
+module_exit(stop);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+#include "livepatch.h"
+LIVEPATCH_MARKS("innocent");
+/* Has a state, and callbacks that look after it. */
+static int before(struct klp_object *o) { printk("case: pre_patch of innocent\n"); return 0; }
+static void after(struct klp_object *o) { printk("case: post_patch of innocent\n"); }
+static void leaving(struct klp_object *o) { printk("case: pre_unpatch of innocent\n"); }
+static void left(struct klp_object *o) { printk("case: post_unpatch of innocent\n"); }
+int new_show(void *m, void *v) { return 0; }
+static struct klp_func funcs[] = { { "cmdline_proc_show", new_show }, { } };
+static struct klp_object objs[] = { { NULL, funcs, { before, after, leaving, left } }, { } };
+static struct klp_state states[] = { { 0x2024001, 1 }, { } };
+static struct klp_patch patch = { &__this_module, objs, .states = states, .replace = true };
+static int __init start(void) { return klp_enable_patch(&patch); }
+module_init(start);
+static void __exit stop(void) { }
+module_exit(stop);

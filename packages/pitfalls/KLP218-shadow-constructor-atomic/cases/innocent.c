@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+#include "livepatch.h"
+LIVEPATCH_MARKS("innocent");
+extern void msleep(u32 ms);
+extern void *__kmalloc(size_t size, u32 flags);
+static int make(void *parent, void *shadow, void *data) { *(void **)shadow = __kmalloc(64, GFP_ATOMIC); return 0; }
+static int owner;
+int new_show(void *m, void *v) { return 0; }
+static struct klp_func funcs[] = { { "cmdline_proc_show", new_show }, { } };
+static struct klp_object objs[] = { { NULL, funcs }, { } };
+static struct klp_patch patch = { &__this_module, objs };
+static int __init start(void)
+{
+	msleep(1);
+	klp_shadow_alloc(&owner, 0x2024218, 8, GFP_KERNEL, make, NULL);
+	return klp_enable_patch(&patch);
+}
+module_init(start);
+static void __exit stop(void) { klp_shadow_free(&owner, 0x2024218, NULL); }
+module_exit(stop);

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+#include "livepatch.h"
+LIVEPATCH_MARKS("faulty");
+static int owner;
+int new_show(void *m, void *v) { return 0; }
+static struct klp_func funcs[] = { { "cmdline_proc_show", new_show }, { } };
+static struct klp_object objs[] = { { NULL, funcs }, { } };
+static struct klp_patch patch = { &__this_module, objs };
+static int __init start(void)
+{
+	long *limit = klp_shadow_alloc(&owner, 0x2024220, 8, GFP_KERNEL, NULL, NULL);
+
+	printk("case: the limit of an old object is %ld\n", limit ? *limit : -1L);
+	return klp_enable_patch(&patch);
+}
+module_init(start);
+static void __exit stop(void) { klp_shadow_free(&owner, 0x2024220, NULL); }
+module_exit(stop);

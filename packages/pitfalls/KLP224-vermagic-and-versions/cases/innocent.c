@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+#include "livepatch.h"
+LIVEPATCH_MARKS("innocent");
+MODULE_INFO(import_ns, "DMA_BUF");
+extern void *dma_buf_get(int file);
+int new_show(void *m, void *v) { return dma_buf_get(0) != NULL; }
+static struct klp_func funcs[] = { { "cmdline_proc_show", new_show }, { } };
+static struct klp_object objs[] = { { NULL, funcs }, { } };
+static struct klp_patch patch = { &__this_module, objs };
+static int __init start(void) { return klp_enable_patch(&patch); }
+module_init(start);
+static void __exit stop(void) { }
+module_exit(stop);

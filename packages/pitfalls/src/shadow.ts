@@ -1,0 +1,55 @@
+import type { ObjectModel, Piece } from '@klpkit/compare';
+import { type Argument, type KernelCall, kernelCalls } from './module-calls.ts';
+
+/** A call of the shadow-variable API (include/linux/livepatch.h), with what its arguments are known to be. */
+export interface ShadowCall extends KernelCall {
+  readonly id: bigint | undefined;
+  /** Bytes, of the calls that allocate. */
+  readonly size: bigint | undefined;
+  /** The constructor or the destructor; `undefined` for NULL and for one that is not known. */
+  readonly callback: Piece | undefined;
+  /** True when the call certainly has no constructor or destructor. */
+  readonly hasNone: boolean;
+}
+
+/** Where each function has its id, its size and its callback among the arguments. */
+const places: Readonly<Record<string, { id: number; size?: number; callback?: number }>> = {
+  klp_shadow_get: { id: 1 },
+  klp_shadow_alloc: { id: 1, size: 2, callback: 4 },
+  klp_shadow_get_or_alloc: { id: 1, size: 2, callback: 4 },
+  klp_shadow_free: { id: 1, callback: 2 },
+  klp_shadow_free_all: { id: 0, callback: 1 },
+};
+
+/** Calls of the shadow-variable API in a module, in the module's order. */
+export function shadowCalls(model: ObjectModel): ShadowCall[] {
+  return kernelCalls(model).flatMap((call) => {
+    const place = places[call.name];
+    if (!place) return [];
+    const at = (index: number | undefined) => (index === undefined ? undefined : call.args[index]);
+    const callback = at(place.callback);
+    return [
+      {
+        ...call,
+        id: numberOf(at(place.id)),
+        size: numberOf(at(place.size)),
+        callback: callback?.kind === 'piece' ? callback.piece : undefined,
+        hasNone: numberOf(callback) === 0n,
+      },
+    ];
+  });
+}
+
+/** True for the calls that make a shadow variable. */
+export function isAllocation({ name }: ShadowCall): boolean {
+  return name === 'klp_shadow_alloc' || name === 'klp_shadow_get_or_alloc';
+}
+
+function numberOf(argument: Argument | undefined): bigint | undefined {
+  return argument?.kind === 'number' ? argument.value : undefined;
+}
+
+/** An id as authors write it. */
+export function idText(id: bigint): string {
+  return id < 4096n ? `${id}` : `0x${id.toString(16)}`;
+}
