@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Comparison } from '@klpkit/compare';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
 import { inTemporaryFolder } from '@klpkit/host';
 import { type Kernel, type OnProgress, parseConfig, type Unit, unitKey } from '@klpkit/kernel';
@@ -431,9 +432,10 @@ class Build {
     for (const { judged } of units)
       for (const piece of judged.comparison.after.pieces)
         if (piece.binding !== 0 && !judged.comparison.correlation.beforeOf(piece)) provided.add(piece.name);
+    const wanted = new Set(units.flatMap(({ judged }) => externalUses(judged.comparison)));
     const extractions: Extraction[] = [];
     for (const [number, { judged }] of units.entries())
-      extractions.push(await extractUnit(context, judged, number, provided));
+      extractions.push(await extractUnit(context, judged, number, provided, wanted));
     for (const [index, extraction] of extractions.entries()) {
       this.#findings.push(...extraction.findings);
       for (const name of extraction.needs)
@@ -538,6 +540,15 @@ class Build {
     this.#done('report', 'source lines and reasons');
     return result;
   }
+}
+
+/** Names outside of the unit that its changed and new functions use. */
+function externalUses({ after, functions }: Comparison): string[] {
+  return functions.flatMap(({ status, after: piece }) =>
+    piece && (status === 'changed' || status === 'new')
+      ? after.referencesOf(piece).flatMap(({ target }) => (target.kind === 'external' ? [target.name] : []))
+      : [],
+  );
 }
 
 function uniquePlaceholders(extractions: readonly Extraction[]): Extraction['placeholders'][number][] {

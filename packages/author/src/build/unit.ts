@@ -109,12 +109,18 @@ function matchFindings(context: KernelContext, unit: Unit, match: UnitMatch): Fi
   return findings;
 }
 
-/** Cuts the unit's part of the livepatch out of its after object. */
+/**
+ * Cuts the unit's part of the livepatch out of its after object.
+ *
+ * @param provided global names that units of the livepatch add
+ * @param wanted global names that its changed functions use
+ */
 export async function extractUnit(
   context: KernelContext,
   judged: JudgedUnit,
   number: number,
   provided: ReadonlySet<string>,
+  wanted: ReadonlySet<string> = new Set(),
 ): Promise<Extraction> {
   const { unit, match, comparison, shipped } = judged;
   const others = await exportingModules(context, comparison.after, shipped);
@@ -143,7 +149,7 @@ export async function extractUnit(
     ibt: context.ibt,
     entryProblem: entryProblems(context, comparison.before, match, shipped),
   });
-  return extract({ unit: unit.source, number, object: unit.owner, comparison, resolver });
+  return extract({ unit: unit.source, number, object: unit.owner, comparison, resolver, wanted });
 }
 
 /** The modules that export what the fixed unit refers to, among those that its own module depends on. */

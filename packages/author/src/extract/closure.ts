@@ -15,7 +15,7 @@ import {
   type Target,
 } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
-import { SHF, SHT } from '@klpkit/formats';
+import { SHF, SHT, STB } from '@klpkit/formats';
 import { threadMains } from './threads.ts';
 
 /** Everything of an after object that goes into a livepatch. */
@@ -56,8 +56,16 @@ export function goesToCopy(
   );
 }
 
-/** Finds what a unit's changed functions need, and what keeps them from being extracted. */
-export function closeOver(unit: string, comparison: Comparison): Closure {
+/**
+ * Finds what a unit's changed functions need, and what keeps them from being extracted.
+ *
+ * @param wanted global names that changed functions of other units use: what is new of those comes along
+ */
+export function closeOver(
+  unit: string,
+  comparison: Comparison,
+  wanted: ReadonlySet<string> = new Set(),
+): Closure {
   const { after, afterTables, correlation } = comparison;
   const findings: Finding[] = [];
   const byAfter = new Map<number, FunctionChange>();
@@ -103,6 +111,8 @@ export function closeOver(unit: string, comparison: Comparison): Closure {
   }
   for (const change of changed)
     if (change.after && allowed(unit, comparison, change, findings)) include(change.after);
+  for (const { name, status, after: piece } of [...comparison.functions, ...comparison.data])
+    if (status === 'new' && piece && piece.binding !== STB.LOCAL && wanted.has(name)) include(piece);
 
   const visit = (references: readonly Reference[], from: Piece) => {
     for (const { target } of references) {

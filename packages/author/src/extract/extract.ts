@@ -11,6 +11,7 @@ import { R_X86_64, type Section, SHF, SHT, STB, STT } from '@klpkit/formats';
 import { type Closure, closeOver, goesToCopy, referencesIn } from './closure.ts';
 import { reachedOnlyBy, type Stretch, trap } from './dead-code.ts';
 import { ObjectBuilder, type OutPlace, type OutReference } from './emit.ts';
+import { leftOut } from './left-out.ts';
 import { Notes } from './notes.ts';
 import { identifier, Outside } from './outside.ts';
 import { isInModule, keyOf, probedTracepoint, tracepointOf } from './tracepoints.ts';
@@ -53,7 +54,7 @@ class Extractor {
     this.#request = request;
     this.#notes = new Notes(request.unit);
     this.#outside = new Outside(request, this.#builder, this.#notes);
-    this.#closure = closeOver(request.unit, request.comparison);
+    this.#closure = closeOver(request.unit, request.comparison, request.wanted);
     for (const finding of [...request.comparison.findings, ...this.#closure.findings])
       this.#notes.add(finding);
   }
@@ -93,6 +94,8 @@ class Extractor {
           next: 'keep state that must survive in a shadow variable',
           at: { symbol: piece.name },
         });
+    const named = new Set(this.#notes.all().flatMap(({ at }) => at?.symbol ?? []));
+    for (const finding of leftOut(comparison, this.#closure, named)) this.#notes.add(finding);
     const isNew = (piece: Piece) => !comparison.correlation.beforeOf(piece);
     return {
       functions,
@@ -106,7 +109,7 @@ class Extractor {
         .map((piece) => piece.name)
         .sort(),
       findings: this.#notes.all(),
-      ...(functions.length > 0 ? { bytes: this.#builder.write() } : {}),
+      ...(pieces.length > 0 ? { bytes: this.#builder.write() } : {}),
     };
   }
 

@@ -47,6 +47,8 @@ export interface ExtractRequest {
   readonly object: string;
   readonly comparison: Comparison;
   readonly resolver: Resolver;
+  /** Global names that the other units of the livepatch use: what this unit adds of those is taken along. */
+  readonly wanted?: ReadonlySet<string>;
 }
 
 /** One patched function of an extraction. */

@@ -7,6 +7,7 @@ import { correlate } from './correlate.ts';
 import { compareData } from './data.ts';
 import { compareFunctions, functionFindings } from './functions.ts';
 import { compareGroups } from './groups.ts';
+import { leftBehind } from './left-behind.ts';
 import { compareLinkage } from './linkage.ts';
 import { isFreshPiece } from './names.ts';
 import { type Sides, Verdicts } from './same.ts';
@@ -53,6 +54,7 @@ export function compareObjects(
       ...compareLinkage(before, after, correlation),
       ...compareGroups(sides),
       ...compareRest(sides),
+      ...leftBehind(after, functions),
     ],
     isFresh: isFreshPiece,
   };

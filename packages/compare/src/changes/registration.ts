@@ -2,27 +2,8 @@ import type { Finding } from '@klpkit/findings';
 import { type Section, SHT } from '@klpkit/formats';
 import type { ObjectModel, Piece, Target } from '../model/model.ts';
 import { stemOf } from './names.ts';
+import { type EntryVerb, registryOf } from './registries.ts';
 import { describe, type Sides, sameContent } from './same.ts';
-
-/** What a registration section is in the source, for findings. */
-const macros: readonly (readonly [RegExp, string])[] = [
-  [/^\.export_symbol$|ksymtab|kcrctab/, 'EXPORT_SYMBOL'],
-  [/^\.initcall|^\.con_initcall/, 'an initcall (module_init, core_initcall …)'],
-  [/^\.exitcall/, 'module_exit'],
-  [/^__param$|^\.init\.setup$/, 'module_param or __setup'],
-  [/^__tracepoints|^_ftrace|^__bpf_raw_tp|^\.tracepoint/, 'a trace event (TRACE_EVENT, DEFINE_TRACE)'],
-  [/^__syscalls_metadata/, 'SYSCALL_DEFINE'],
-  [/^\.static_call/, 'DEFINE_STATIC_CALL'],
-  [/^\.modinfo/, 'MODULE_INFO, MODULE_ALIAS, MODULE_FIRMWARE …'],
-  [/^\.BTF_ids/, 'BTF_ID (kfuncs, BPF helpers)'],
-];
-
-function macroOf(section: string): string {
-  return macros.find(([pattern]) => pattern.test(section))?.[1] ?? 'a registration macro';
-}
-
-/** Entries of .modinfo that only tell people something, and one that a livepatch needs none of: it reaches such symbols by KLP relocation. */
-const informative = /^(author|description|version|license|file|import_ns)=/;
 
 /**
  * Registration happens at link, boot or load time, so a livepatch cannot add or take it away: whatever differs is named (KLP507).
@@ -36,26 +17,34 @@ export function compareRegistration(sides: Sides): Finding[] {
   for (const section of [...new Set([...had.keys(), ...has.keys(), ...altered.keys()])].sort()) {
     const was = had.get(section) ?? new Map<string, number>();
     const is = has.get(section) ?? new Map<string, number>();
-    const parts: [string, string[]][] = [
+    const parts: [EntryVerb, string[]][] = [
       ['adds', [...is].filter(([entry, count]) => count > (was.get(entry) ?? 0)).map(([entry]) => entry)],
       ['removes', [...was].filter(([entry, count]) => count > (is.get(entry) ?? 0)).map(([entry]) => entry)],
       ['changes', altered.get(section) ?? []],
     ];
     const told = parts.filter(([, entries]) => entries.length > 0);
     if (told.length === 0) continue;
-    const harmless =
-      section === '.modinfo' &&
-      told.every(([, entries]) => entries.every((entry) => informative.test(entry)));
-    findings.push({
-      id: 'KLP507',
-      severity: harmless ? 'note' : 'error',
-      what: `the fix ${told.map(([verb, entries]) => `${verb} ${list(entries)}`).join(' and ')} in ${section} (${macroOf(section)})`,
-      why: 'such registrations are read when the kernel is linked, booted or the module loaded; a livepatch comes later',
-      next: harmless
-        ? 'nothing: the running kernel does not act on it'
-        : 'do by hand in a callback what the registration would do, or leave this part out of the livepatch',
-      at: { section },
-    });
+    const registry = registryOf(section);
+    for (const severity of ['error', 'warning', 'note'] as const) {
+      const grave = told.flatMap(([verb, entries]) => {
+        const own = entries.filter((entry) => (registry.gravity?.(verb, entry) ?? 'error') === severity);
+        return own.length > 0 ? [`${verb} ${list(own)}`] : [];
+      });
+      if (grave.length === 0) continue;
+      const removesOnly = grave.every((text) => text.startsWith('removes'));
+      findings.push({
+        id: 'KLP507',
+        severity,
+        what: `the fix ${grave.join(' and ')} in ${section} (${registry.macro})`,
+        why: removesOnly ? 'the running kernel has registered it, and keeps it' : registry.lost,
+        next:
+          severity === 'note'
+            ? 'nothing: what the fix does to the running kernel does not depend on it'
+            : (registry.next ??
+              'do by hand in a callback what the registration would do, or leave this part out of the livepatch'),
+        at: { section },
+      });
+    }
   }
   return findings;
 }
@@ -92,7 +81,24 @@ function registrations(sides: Sides, side: 'before' | 'after'): Map<string, Map<
     for (const entry of registrationEntries(model, section))
       entries.set(entry, (entries.get(entry) ?? 0) + 1);
   }
+  const tables = deviceTables(model);
+  if (tables.size > 0) all.set('device table', tables);
   return all;
+}
+
+/**
+ * MODULE_DEVICE_TABLE gives a table of devices a second name, which modpost makes aliases of (include/linux/module.h; the name has
+ * been turned round in 6.14).
+ */
+function deviceTables({ symbols }: ObjectModel): Map<string, number> {
+  const tables = new Map<string, number>();
+  for (let index = 1; index < symbols.count; index++) {
+    const name = symbols.name(index);
+    const match =
+      /^__mod_(\w+?)__(\w+)_device_table$/.exec(name) ?? /^__mod_device_table__(\w+?)__(\w+)$/.exec(name);
+    if (match) tables.set(`${match[2]} (${match[1]})`, 1);
+  }
+  return tables;
 }
 
 function registrationEntries(model: ObjectModel, section: Section): string[] {

@@ -96,6 +96,8 @@ export interface SmallKernel {
   /** Symbols of the unit that the match did not find. */
   readonly lost?: readonly string[];
   readonly provided?: readonly string[];
+  /** Names that other units of the livepatch use. */
+  readonly wanted?: readonly string[];
   readonly noreturns?: readonly string[];
   readonly ibt?: boolean;
   /** What is wrong with calling any function of the kernel through a pointer. */
@@ -120,7 +122,11 @@ const plain: Readonly<Record<string, Export>> = {
 
 /** Extracts what FIX changes in a unit. */
 export async function extractPair(source: string, kernel: SmallKernel = {}): Promise<Extracted> {
-  const comparison = await comparePair(source, kernel.flags);
+  return extractComparison(await comparePair(source, kernel.flags), kernel);
+}
+
+/** Extracts what a comparison found changed. */
+export function extractComparison(comparison: Comparison, kernel: SmallKernel = {}): Extracted {
   const at = (name: string) => ({ ok: true as const, value: { name, sympos: 0, unique: true } });
   const none = (reason: string) => ({ ok: false as const, reason });
   const resolver = makeResolver({
@@ -143,6 +149,7 @@ export async function extractPair(source: string, kernel: SmallKernel = {}): Pro
     object: kernel.object ?? 'vmlinux',
     comparison,
     resolver,
+    wanted: new Set(kernel.wanted),
   });
   return {
     comparison,
