@@ -68,7 +68,7 @@ function restOf(model: ObjectModel, tables: Tables): Map<string, Rest[]> {
     if (known) known.push(rest);
     else all.set(section.name, [rest]);
   };
-  const marks = marksOf(model);
+  const marks = marksOf(model, tables);
   for (const section of model.elf.sections) {
     const kind = model.kindOf(section);
     if (kind !== 'text' && kind !== 'data' && kind !== 'rodata' && kind !== 'bss' && kind !== 'init')
@@ -91,7 +91,7 @@ interface Mark {
   readonly label: string | undefined;
 }
 
-function marksOf(model: ObjectModel): Map<number, Mark[]> {
+function marksOf(model: ObjectModel, tables: Tables): Map<number, Mark[]> {
   const marks = new Map<number, Mark[]>();
   const add = (section: Section, mark: Mark) => {
     const known = marks.get(section.index);
@@ -109,13 +109,21 @@ function marksOf(model: ObjectModel): Map<number, Mark[]> {
     if (isLabel && !isMute && symbols.value[index] >= 0)
       add(elf.sections[symbols.section[index]], { offset: symbols.value[index], label: name });
   }
-  for (const section of elf.sections) {
-    if ((section.flags & SHF.ALLOC) === 0) continue;
-    for (const { target } of model.references(section))
+  const lookAt = (references: readonly Reference[]) => {
+    for (const { target } of references)
       if (target.kind === 'place') add(target.section, { offset: target.offset, label: undefined });
       else if (target.kind === 'piece' && target.isBehind)
         add(target.piece.section, { offset: target.piece.start + target.offset, label: undefined });
+  };
+  for (const section of elf.sections) {
+    const kind = model.kindOf(section);
+    // What a table or objtool says of a place is no use of it: nobody compares what is there.
+    if ((section.flags & SHF.ALLOC) !== 0 && kind !== 'table' && kind !== 'objtool')
+      lookAt(model.references(section));
   }
+  // An alternative leads to replacement code, which is compared with the function that it is for.
+  for (const { owner, section, references } of tables.entries)
+    if (owner && !silentTables.has(section.name)) lookAt(references);
   for (const list of marks.values()) list.sort((a, b) => a.offset - b.offset);
   return marks;
 }

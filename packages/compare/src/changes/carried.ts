@@ -1,6 +1,7 @@
 import { STB } from '@klpkit/formats';
 import { type ObjectModel, type Piece, slice } from '../model/model.ts';
 import { coldParentName } from './names.ts';
+import { prefixStart } from './prefix.ts';
 import type { FunctionChange } from './types.ts';
 
 /** True when the kernel can take over a function at its ftrace entry. */
@@ -17,8 +18,6 @@ export function hasFtraceEntry(model: ObjectModel, piece: Piece): boolean {
 
 /** Bytes among which a function's ftrace entry is. */
 const longestBeginning = 32;
-/** Longest padding between an entry of `__patchable_function_entries` and its function. */
-const longestPadding = 64;
 const patchable = new WeakMap<ObjectModel, ReadonlyMap<number, readonly number[]>>();
 
 /** True when `__patchable_function_entries` points to the start of the function or to the padding before it. */
@@ -28,11 +27,16 @@ function isPatchable(model: ObjectModel, piece: Piece): boolean {
     places = patchablePlaces(model);
     patchable.set(model, places);
   }
-  const previous = model.pieceAt(piece.section, piece.start - 1);
-  const from = Math.max(piece.start - longestPadding, previous ? previous.start + previous.size : 0);
-  return (places.get(piece.section.index) ?? []).some(
-    (place) => place >= from && place <= piece.start + longestBeginning,
-  );
+  const here = places.get(piece.section.index) ?? [];
+  const from = prefixStart(model, piece);
+  let low = 0;
+  let high = here.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (here[middle] < from) low = middle + 1;
+    else high = middle;
+  }
+  return low < here.length && here[low] <= piece.start + longestBeginning;
 }
 
 function patchablePlaces(model: ObjectModel): Map<number, number[]> {
@@ -52,6 +56,7 @@ function patchablePlaces(model: ObjectModel): Map<number, number[]> {
       else places.set(place.section.index, [place.offset]);
     }
   }
+  for (const list of places.values()) list.sort((a, b) => a - b);
   return places;
 }
 

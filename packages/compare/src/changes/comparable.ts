@@ -8,7 +8,9 @@ import type { ObjectModel } from '../model/model.ts';
  * @throws {Refusal} when they cannot, with every reason
  */
 export function checkComparable(before: ObjectModel, after: ObjectModel): Finding[] {
-  const reasons = [...machines(before, after), ...stages(before, after), ...pools(before, after)];
+  const others = machines(before, after);
+  if (others.length > 0) throw new Refusal(others);
+  const reasons = [...stages(before, after), ...pools(before, after)];
   const compilers = compilerFindings(before, after);
   if (reasons.length > 0) throw new Refusal([...reasons, ...compilers]);
   return compilers;

@@ -171,6 +171,9 @@ interface Operand {
   readonly target: Target;
 }
 
+/** More bytes than this beside the only function of a section are code without a symbol. */
+const mostPadding = 32;
+
 function operandsOf(model: ObjectModel, piece: Piece): Operand[] {
   const operands: Operand[] = model.referencesOf(piece).map(({ offset, type, target }) => ({
     at: offset - piece.start,
@@ -180,7 +183,8 @@ function operandsOf(model: ObjectModel, piece: Piece): Operand[] {
     target,
   }));
   // Where functions share a section, a branch from one to another needs no relocation, and its distance changes with any neighbour.
-  if (model.piecesIn(piece.section).length < 2) return operands;
+  if (piece.section.size - piece.size <= mostPadding && model.piecesIn(piece.section).length < 2)
+    return operands;
   const relocated = new Set(operands.map(({ at }) => at));
   for (const { offset, branch } of model.arch.steps(model.content(piece))) {
     if (!branch || (branch.target >= 0 && branch.target < piece.size)) continue;

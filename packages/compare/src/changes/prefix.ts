@@ -31,9 +31,23 @@ export function typeHashOf(model: ObjectModel, piece: Piece): string | undefined
 
 /** The bytes between a function and whatever ends before it. */
 function before(model: ObjectModel, piece: Piece): Uint8Array | undefined {
-  if (piece.start === 0) return undefined;
-  const previous = model.pieceAt(piece.section, piece.start - 1);
-  const end = previous ? previous.start + previous.size : 0;
-  const start = Math.max(end, piece.start - longestPrefix, 0);
+  const start = prefixStart(model, piece);
   return start < piece.start ? model.bytes(piece.section).subarray(start, piece.start) : undefined;
+}
+
+/** Where the padding before a function begins, bytes from the start of its section: behind what comes before, 64 bytes at most. */
+export function prefixStart(model: ObjectModel, piece: Piece): number {
+  const here = model.piecesIn(piece.section);
+  let low = 0;
+  let high = here.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (here[middle].start < piece.start) low = middle + 1;
+    else high = middle;
+  }
+  let end = Math.max(0, piece.start - longestPrefix);
+  // Pieces may nest, so the one that ends last need not be the nearest.
+  for (let index = low - 1; index >= 0 && index >= low - 4; index--)
+    end = Math.max(end, Math.min(piece.start, here[index].start + here[index].size));
+  return end;
 }
