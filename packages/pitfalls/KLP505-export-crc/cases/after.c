@@ -2,4 +2,6 @@
 struct opaque;
 struct pub { int a; struct opaque *o; };
 int pub_get(struct pub *p, int flags) { return p->a & flags; }	/* real ABI change */
-__KSYMTAB_EXPORT(pub_get)
+#ifdef __GENKSYMS__
+__GENKSYMS_EXPORT_SYMBOL(pub_get);
+#endif

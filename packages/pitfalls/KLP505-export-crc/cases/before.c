@@ -2,4 +2,6 @@
 struct opaque;
 struct pub { int a; struct opaque *o; };
 int pub_get(struct pub *p) { return p->a; }
-__KSYMTAB_EXPORT(pub_get)
+#ifdef __GENKSYMS__
+__GENKSYMS_EXPORT_SYMBOL(pub_get);
+#endif

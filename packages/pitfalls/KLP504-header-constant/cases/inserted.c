@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+#include "klpmin.h"
+enum state { ST_IDLE, ST_WAIT, ST_BUSY, ST_DEAD };
+int alive(enum state s) { return s != ST_DEAD; }
+int idle(enum state s) { return s == ST_IDLE; }
