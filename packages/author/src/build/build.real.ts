@@ -148,6 +148,23 @@ describe('a fix of a header', () => {
       next: 'overridden by the author: both sides are read only',
     });
   });
+
+  it('takes a new function along that only another unit calls', async () => {
+    const head = 'void fat_attach\\(struct inode \\*inode, loff_t i_pos\\)';
+    const result = await built([
+      edit('fs/fat/fat.h', [new RegExp(`^extern ${head};\n`, 'm'), '$&extern int klpkit_helper(int n);\n']),
+      edit('fs/fat/inode.c', [
+        /^EXPORT_SYMBOL_GPL\(fat_attach\);\n/m,
+        '$&int klpkit_helper(int n)\n{\n\treturn printk("klpkit %d", n);\n}\nEXPORT_SYMBOL_GPL(klpkit_helper);\n',
+      ]),
+      edit('fs/fat/namei_vfat.c', atStart('vfat_unlink', 'klpkit_helper(dentry->d_name.len);')),
+    ]);
+    expect(functionsOf(result)).toEqual(['vfat:vfat_unlink']);
+    // Whoever builds a module against the new export learns that it is not there.
+    expect(result.findings.filter(({ id }) => id === 'KLP507')).toMatchObject([
+      { severity: 'warning', at: { section: '.export_symbol' } },
+    ]);
+  });
 });
 
 describe('a fix that cannot be a livepatch', () => {
@@ -156,6 +173,19 @@ describe('a fix that cannot be a livepatch', () => {
     const result = await build([comment]);
     expect(result.outcome).toBe('nothing');
     expect(result.findings.map(({ id }) => id)).toEqual(['nothing-changed']);
+    expect(result.findings[0]?.what).toBe('the fix changes no code or data of fs/proc/cmdline.c');
+  });
+
+  it('since nothing calls what it adds, names that', async () => {
+    const adds = edit('fs/proc/cmdline.c', [
+      /^fs_initcall\(/m,
+      'int klpkit_added(int n);\nint klpkit_added(int n)\n{\n\treturn n + 1;\n}\n$&',
+    ]);
+    const result = await build([adds]);
+    expect(result.outcome).toBe('nothing');
+    expect(result.findings.find(({ id }) => id === 'nothing-changed')?.what).toBe(
+      'the fix changes no function that runs in fs/proc/cmdline.c: it adds klpkit_added, which nothing calls',
+    );
   });
 
   it('changes a structure (KLP502), unless the author knows better', async () => {
