@@ -52,11 +52,6 @@ export class Drafts {
     return draft;
   }
 
-  /** True when the function has code of its own. */
-  hasCode(name: string): boolean {
-    return (this.#all.get(name)?.symbols.size ?? 0) > 0;
-  }
-
   clone(symbol: string, kind: string, by: Witness): void {
     const { clones } = this.of(sourceName(symbol));
     const known = clones.get(symbol);
@@ -112,9 +107,9 @@ function finishOne(name: string, draft: Draft): FunctionPlacement {
   for (const into of [...draft.copies.keys()].sort()) {
     const copies = draft.copies.get(into);
     const by = sorted(copies?.by ?? []);
-    // What one twin holds of the other came by the folding; the source calls neither from the other.
+    // What one twin holds of the other came by the folding; the source calls neither from the other. Without DWARF it may.
     for (const key of [...(copies?.chains.keys() ?? [])].sort())
-      if (key !== '' || !draft.folded.has(into))
+      if (key !== '' || !draft.folded.get(into)?.has('dwarf'))
         inlined.push({ into, chain: copies?.chains.get(key) ?? [], by });
   }
   return {

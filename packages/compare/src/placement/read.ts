@@ -1,8 +1,9 @@
-import { type Dwarf, FormatError, findSection, type InlinedCall, readDwarf } from '@klpkit/formats';
+import { type Dwarf, findSection, type InlinedCall, readDwarf } from '@klpkit/formats';
 import type { ObjectModel, Piece } from '../model/model.ts';
 import { readIpaClones } from './clones.ts';
 import { cloneKind, Drafts, sourceName } from './draft.ts';
 import { readRemarks } from './remarks.ts';
+import { joinSteps, StepGraph } from './steps.ts';
 import type { MoreWitnesses, Placement, Witness } from './types.ts';
 
 /**
@@ -28,41 +29,33 @@ export function readPlacement(model: ObjectModel, more: MoreWitnesses = {}): Pla
   if (more.ipaClones !== undefined) {
     witnesses.add('ipa-clones');
     const { nodes, removed, places } = readIpaClones(more.ipaClones);
-    const steps: Step[] = [];
+    const graph = new StepGraph('ipa-clones');
     for (const { original, clone, kind } of nodes) {
       for (const symbol of [original, clone]) drafts.of(sourceName(symbol)).by.add('ipa-clones');
-      if (kind === 'inlining to') steps.push({ callee: sourceName(original), caller: sourceName(clone) });
-      else if (clone !== sourceName(clone)) drafts.clone(clone, kind, 'ipa-clones');
+      if (kind === 'inlining to') graph.inline(original, clone);
+      else {
+        graph.clone(original, clone);
+        if (clone !== sourceName(clone)) drafts.clone(clone, kind, 'ipa-clones');
+      }
     }
     for (const symbol of removed) drafts.of(sourceName(symbol)).by.add('ipa-clones');
     for (const [symbol, place] of places) drafts.of(sourceName(symbol)).declared ??= place;
-    const isFold = foldedSteps(model, bodies, dwarf, steps);
-    for (const { callee, caller } of steps)
-      if (isFold.has(stepKey(callee, caller)))
-        drafts.fold(callee, caller, dwarf ? ['dwarf', 'ipa-clones'] : ['elf', 'ipa-clones']);
-    // Without DWARF a wrapper of the source looks the same as one of the compiler's: then both are said.
-    joinSteps(drafts, steps, 'ipa-clones', dwarf ? isFold : new Set());
+    const folds = foldedSteps(model, bodies, dwarf, graph);
+    for (const [callee, caller] of folds.values())
+      drafts.fold(callee, caller, [dwarf ? 'dwarf' : 'elf', 'ipa-clones']);
+    joinSteps(drafts, graph, 'ipa-clones');
   }
   if (more.remarks !== undefined) {
     witnesses.add('clang-remarks');
-    const steps = readRemarks(more.remarks).map(({ callee, caller }) => ({
-      callee: sourceName(callee),
-      caller: sourceName(caller),
-    }));
-    for (const { callee, caller } of steps)
-      for (const name of [callee, caller]) drafts.of(name).by.add('clang-remarks');
-    joinSteps(drafts, steps, 'clang-remarks', new Set());
+    const graph = new StepGraph('clang-remarks');
+    for (const { callee, caller } of readRemarks(more.remarks)) {
+      for (const symbol of [callee, caller]) drafts.of(sourceName(symbol)).by.add('clang-remarks');
+      graph.inline(callee, caller);
+    }
+    joinSteps(drafts, graph, 'clang-remarks');
   }
   return drafts.finish(witnesses);
 }
-
-/** A direct inlining: the names are those of the source. */
-interface Step {
-  readonly callee: string;
-  readonly caller: string;
-}
-
-const stepKey = (callee: string, caller: string) => `${callee} ${caller}`;
 
 /** Pieces of code by source-level name. */
 type Bodies = ReadonlyMap<string, readonly Piece[]>;
@@ -169,19 +162,20 @@ function readAliases(model: ObjectModel, dwarf: Dwarf | undefined, drafts: Draft
 }
 
 /**
- * Steps of gcc's dump that are no calls of the source. Of two equal functions whose addresses must differ, or that are global, gcc
- * keeps one and makes the other call it, then may inline that call: the dump says so, while the debug information has no body for the
- * other although its symbol has code.
+ * Steps of gcc's dump that are no calls of the source, as pairs of source-level names. Of two equal functions whose addresses must
+ * differ, or that are global, gcc keeps one and makes the other call it, then may inline that call: the dump says so, while the debug
+ * information has no body for the other although its symbol has code. Without debug information equal code must do.
  */
 function foldedSteps(
   model: ObjectModel,
   bodies: Bodies,
   dwarf: Dwarf | undefined,
-  steps: readonly Step[],
-): ReadonlySet<string> {
+  graph: StepGraph,
+): ReadonlyMap<string, readonly [callee: string, caller: string]> {
   const known = dwarf && new Set(dwarf.functions.map(({ name }) => name));
-  const folded = new Set<string>();
-  for (const { callee, caller } of steps) {
+  const folded = new Map<string, readonly [string, string]>();
+  for (const [from, to] of graph.steps()) {
+    const [callee, caller] = [sourceName(from), sourceName(to)];
     if (callee === caller) continue;
     const hosts = bodies.get(caller) ?? [];
     const twins = bodies.get(callee) ?? [];
@@ -190,7 +184,7 @@ function foldedSteps(
       dwarf && known
         ? known.has(caller) && hosts.every((host) => !dwarf.instanceAt(host.section.index, host.start))
         : hosts.length === 1 && twins.length === 1 && sameBody(model, hosts[0], twins[0]);
-    if (isFolded) folded.add(stepKey(callee, caller));
+    if (isFolded) folded.set(`${callee} ${caller}`, [callee, caller]);
   }
   return folded;
 }
@@ -210,36 +204,4 @@ function sameBody(model: ObjectModel, a: Piece, b: Piece): boolean {
         reference.addend === from[index].addend,
     )
   );
-}
-
-/** Steps that joining may take in all; a unit of the kernel takes some ten thousand. */
-const mostSteps = 1 << 22;
-
-/** Joins single steps to the shortest chain from each function to each out-of-line function that holds a copy of it. */
-function joinSteps(drafts: Drafts, steps: readonly Step[], by: Witness, isFold: ReadonlySet<string>): void {
-  const callersOf = new Map<string, string[]>();
-  for (const { callee, caller } of steps) {
-    if (callee === caller) continue;
-    const list = callersOf.get(callee);
-    if (list) list.push(caller);
-    else callersOf.set(callee, [caller]);
-  }
-  let taken = 0;
-  for (const callee of callersOf.keys()) {
-    const previous = new Map<string, string>([[callee, callee]]);
-    // A map gives what is added while it is walked: the nearest first.
-    for (const name of previous.keys()) {
-      for (const caller of callersOf.get(name) ?? []) {
-        if (++taken > mostSteps)
-          throw new FormatError(`${by}: joining the inlined calls takes more than ${mostSteps} steps`);
-        if (!previous.has(caller)) previous.set(caller, name);
-      }
-      if (name === callee || !drafts.hasCode(name)) continue;
-      const chain: string[] = [];
-      for (let at = previous.get(name) ?? callee; at !== callee; at = previous.get(at) ?? callee)
-        chain.push(at);
-      if (chain.length === 0 && isFold.has(stepKey(callee, name))) continue;
-      drafts.copy(callee, name, chain.reverse(), by, false);
-    }
-  }
 }
