@@ -1,13 +1,66 @@
+import { STB } from '@klpkit/formats';
+import { replacements } from '../src/evidence.ts';
 import type { Pitfall } from '../src/pitfall.ts';
+import { changedFunctions } from '../src/unit.ts';
+import { list } from '../src/words.ts';
 
-/** Weak and alias symbols. */
+/** Weak functions and aliases. */
 export const klp144: Pitfall = {
   id: 'KLP144',
   name: 'weak-and-alias',
-  title: 'Weak and alias symbols',
-  severity: 'note',
+  title: 'Weak functions and second names',
+  severity: 'warning',
   statement:
-    'Weak definitions stop inlining; an overridden weak body is nameless dead text; two alias names are one patch point.',
+    'A weak function is only the kernel’s when no other unit defines it, and its overridden body is nameless, dead code; two names of one function are one place, which can be replaced once.',
   seen: 'gcc-12, clang-19',
-  safeWay: 'Patch one of the names.',
+  safeWay:
+    'Replace a function under one of its names. Look up whose body of a weak function the kernel runs before patching it.',
+  foundBy: ['compare'],
+  unit: {
+    needs: [],
+    *find(evidence) {
+      for (const { name, after } of changedFunctions(evidence)) {
+        if (after.aliases.length > 0)
+          yield {
+            severity: 'note',
+            what: `${name} is also called ${list(after.aliases)}`,
+            why: 'the names lead to one place: replacing it under one of them reaches the callers of all',
+            evidence: ['symbols of the fixed object'],
+            at: { symbol: name },
+          };
+        if (after.binding === STB.WEAK)
+          yield {
+            severity: 'note',
+            what: `${name} is weak`,
+            why: 'where another unit defines it too, the kernel runs that one, and this body is not there under any name',
+            evidence: ['symbols of the fixed object'],
+            at: { symbol: name },
+          };
+      }
+    },
+  },
+  livepatch: {
+    needs: ['tables', 'kernel'],
+    *find({ livepatch, kernel }) {
+      const all = replacements(livepatch);
+      for (const [index, one] of all.entries()) {
+        const same = kernel?.namesAt(one.object, one.oldName, one.sympos) ?? [];
+        const later = all
+          .slice(index + 1)
+          .filter(
+            ({ object, oldName, newSymbol }) =>
+              object === one.object && same.includes(oldName) && newSymbol !== one.newSymbol,
+          );
+        for (const other of later)
+          yield {
+            severity: 'error',
+            what: `${one.oldName} and ${other.oldName} are one function of ${one.object}, and the livepatch gives each a new one`,
+            why: `they share an address, so one of ${one.newSymbol ?? 'the two'} and ${other.newSymbol ?? 'its twin'} never runs`,
+            next: 'list the function once',
+            evidence: ['symbol table of the shipped kernel'],
+            at: { symbol: one.oldName },
+          };
+      }
+    },
+  },
 };

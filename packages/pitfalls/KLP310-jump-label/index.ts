@@ -1,12 +1,15 @@
 import type { Pitfall } from '../src/pitfall.ts';
 
-/** Jump label on a module's key. */
+/** A jump label on a module's key. */
 export const klp310: Pitfall = {
   id: 'KLP310',
   name: 'jump-label',
-  title: "Jump label on a module's key",
+  title: 'A static branch on a key of a module',
   severity: 'error',
-  statement: 'A static branch whose key lives in a module is patched before the key is resolved.',
-  seen: 'gcc-12, clang-14/19',
-  safeWay: 'static_key_enabled() instead.',
+  statement:
+    'The kernel sets up the static branches of a livepatch while it loads, and resolves its references to a module later, when that module is there: a branch on a key of the module is then never set, or is set by what lies at address zero.',
+  seen: 'gcc-12, clang-14, clang-19; keys of vmlinux are fine since Linux 5.8',
+  safeWay:
+    'Ask static_key_enabled() in the new code, which looks when it runs. klpkit silences tracepoints of modules in the new code, and says so.',
+  foundBy: ['extract', 'rules'],
 };

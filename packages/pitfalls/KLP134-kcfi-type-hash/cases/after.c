@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "klpmin.h"
-struct ops { int (*get)(int); };
+struct ops { int (*get)(long); };
 int my_get(long x) { return ext_int(x); }
-struct ops ops = { (int (*)(int))my_get };
+struct ops ops = { my_get };
 int call(struct ops *o, int x) { return o->get(x); }

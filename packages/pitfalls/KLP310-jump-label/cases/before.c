@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "jl.h"
-extern struct static_key mod_key;	/* defined in the patched object or elsewhere */
+#include "klpmin.h"
+extern long mod_key;		/* a static key of the module that is fixed */
 int rx(int x) { return ext_int(x); }

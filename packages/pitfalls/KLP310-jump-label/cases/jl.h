@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "klpmin.h"
-/* the shape of arch/x86 static_branch: asm goto + __jump_table entry */
-struct static_key { int enabled; void *entries; };
-static __always_inline bool static_branch_unlikely(struct static_key *key)
-{
-	asm goto("1:\t.byte 0x0f,0x1f,0x44,0x00,0x00\n\t.pushsection __jump_table, \"aw\"\n\t.balign 8\n\t"
-		 ".long 1b - ., %l[l_yes] - .\n\t.quad %c0 - .\n\t.popsection" :: "i"(key) :: l_yes);
-	return 0;
-l_yes:	return 1;
-}
+/* The shape of a static branch of the kernel: a jump, and an entry of __jump_table that names place, target and key. */
+#define static_branch(key) ({ bool on = 0; \
+	asm goto("1:\tjmp %l[yes]\n\t.pushsection __jump_table, \"aw\"\n\t.balign 8\n\t" \
+		 ".long 1b - ., %l[yes] - .\n\t.quad %c0 + 2 - .\n\t.popsection" :: "i"(&(key)) :: yes); \
+	if (0) { yes: on = 1; } on; })

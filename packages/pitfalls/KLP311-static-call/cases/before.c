@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
 #include "klpmin.h"
-extern int __SCT__mod_hook(int);		/* trampoline */
-extern struct { void *func; } __SCK__mod_hook;
+extern int __SCT__mod_hook(int);	/* what static_call(mod_hook) calls: the trampoline */
 int rx(int x) { return ext_int(x); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "klpmin.h"
-#define __percpu_sec __section(".data..percpu")
-static int __percpu_sec hits;
-static __always_inline void inc(int *v) { asm("incl %%gs:%0" : "+m"(*v)); }
-int rx(int x) { inc(&hits); return ext_int(x); }
+#define PERCPU __section(".data..percpu")
+#define inc(v) asm("incl %%gs:%0" : "+m"(v))
+static int PERCPU hits;
+int rx(int x) { inc(hits); return ext_int(x); }
+int tx(int x) { inc(hits); return ext_int(x + 1); }

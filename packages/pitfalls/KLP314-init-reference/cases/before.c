@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "klpmin.h"
 #define __init __section(".init.text") __cold
-#define __initdata __section(".init.data")
-int boot_opt __initdata = 4;
-static noinline int __init parse_opt(int x) { return ext_int(x) + boot_opt; }
+static noinline int __init parse_opt(int x) { return ext_int(x) + 4; }
 int __init my_init(void) { return parse_opt(3); }
+static noinline int fallback(int x) { return ext_int(x) + 5; }
+int other(void) { return fallback(3); }
 int runtime(int x) { ext(); return ext_int(x); }

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The same functions without the macros (what the original kernel object would hold). */
-#include <linux/module.h>
-#include <linux/mutex.h>
-noinline int f_trace(struct module *m) { return 0; }
-noinline int f_key(int x) { return x; }
-noinline int f_warn(int x) { return x; }
-noinline int f_once(int x) { return x; }
-noinline int f_debug(int x) { return x; }
-MODULE_LICENSE("GPL");
+#include "klpmin.h"
+#include "macros.h"
+int f_trace(int x) { return ext_int(x); }
+int f_warn(int x) { WARN_ON(x > 9); return ext_int(x); }
+int f_lock(int x) { return ext_int(x); }

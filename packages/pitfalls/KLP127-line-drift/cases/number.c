@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+#include "klpmin.h"
+extern void assert_fail(int line);
+#define LIMIT 7
+#define ASSERT(x) do { if (!(x)) assert_fail(LIMIT); } while (0)
+int fix_me(int x) { return ext_int(x); }
+/* Another innocent twin: a number that changes, and no line. */
+int innocent(int x) { ASSERT(x > 0); return ext_int(x); }

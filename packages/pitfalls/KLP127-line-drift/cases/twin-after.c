@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+#include "klpmin.h"
+extern void assert_fail(int line);
+#define ASSERT(x) do { if (!(x)) assert_fail(__LINE__); } while (0)
+int fix_me(int x) { if (x < 0) return -22; return ext_int(x); }
+
+int innocent(int x) { ASSERT(x > 0); return ext_int(x); }

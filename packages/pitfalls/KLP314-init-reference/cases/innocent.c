@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+#include "livepatch.h"
+LIVEPATCH_MARKS("innocent");
+extern int fallback(int);
+int new_runtime(int x) { ext(); if (x < 0) return fallback(x); return ext_int(x); }
+static struct klp_func funcs[] = { { "runtime", new_runtime }, { } };
+static struct klp_object objs[] = { { NULL, funcs }, { } };
+static struct klp_patch patch = { &__this_module, objs };
+static int __init start(void) { return klp_enable_patch(&patch); }
+module_init(start);
