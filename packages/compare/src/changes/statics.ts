@@ -112,13 +112,52 @@ function voteOf(before: Side, after: Side, pairs: Pairs, group: Group, users: Us
       asked.add(user);
       const uses = usesIn(before, user, members.before);
       const used = usesIn(after, partner, members.after);
-      for (const [was, is] of matchUses(before.model, after.model, uses, used)) {
+      // A use may have gone from a function to its cold part, or to a part that was split off.
+      const family = (side: Side, piece: Piece, among: ReadonlySet<Piece>) =>
+        familyOf(side.model, piece).flatMap((part) => usesIn(side, part, among));
+      const all = family(before, user, members.before);
+      const now = family(after, partner, members.after);
+      const isUnchanged = atSamePlaces(uses, used) && variables(all) === variables(now);
+      const found = isUnchanged
+        ? uses.map((use, index): [Piece, Piece] => [use.piece, used[index].piece])
+        : matchUses(before.model, after.model, all, now);
+      for (const [was, is] of found) {
         const known = votes.get(was);
         if (known) known.add(is);
         else votes.set(was, new Set([is]));
       }
     }
   return votes;
+}
+
+const familiesOf = new WeakMap<ObjectModel, Map<string, Piece[]>>();
+
+/** The pieces that the compiler made of the function that a piece belongs to, the piece among them; a variable is alone. */
+function familyOf(model: ObjectModel, piece: Piece): readonly Piece[] {
+  if (piece.kind !== 'function') return [piece];
+  let families = familiesOf.get(model);
+  if (!families) {
+    families = new Map();
+    for (const each of model.pieces) {
+      if (each.kind !== 'function') continue;
+      const name = sourceName(each.name);
+      const known = families.get(name);
+      if (known) known.push(each);
+      else families.set(name, [each]);
+    }
+    familiesOf.set(model, families);
+  }
+  return families.get(sourceName(piece.name)) ?? [piece];
+}
+
+/** How many variables are used. */
+function variables(uses: readonly Use[]): number {
+  return new Set(uses.map(({ piece }) => piece)).size;
+}
+
+/** True when two pieces use variables at the same places, as unchanged code does; in changed code the order of use proves nothing. */
+function atSamePlaces(uses: readonly Use[], used: readonly Use[]): boolean {
+  return uses.length === used.length && uses.every((use, index) => use.at === used[index].at);
 }
 
 interface Use {
@@ -145,7 +184,7 @@ function stretchesOf(side: Side, piece: Piece): { references: readonly Reference
   ];
 }
 
-/** Which variable of a user before is which of the same user after. */
+/** Which variable of a changed function before is which of the same function after. */
 function matchUses(
   before: ObjectModel,
   after: ObjectModel,
@@ -156,10 +195,7 @@ function matchUses(
   const is = [...new Set(used.map((use) => use.piece))];
   if (was.length * is.length > mostCandidates || was.length === 0 || is.length === 0) return [];
   if (was.length === 1 && is.length === 1) return [[was[0], is[0]]];
-  // Unchanged code uses its variables at the same places.
-  if (uses.length === used.length && uses.every((use, index) => use.at === used[index].at))
-    return uses.map((use, index) => [use.piece, used[index].piece]);
-  // In changed code the order of use proves nothing; a shape of its own does.
+  // The order of use proves nothing; a shape of its own does.
   const found: [Piece, Piece][] = [];
   for (const b of was) {
     const shape = shapeOf(before, b);
@@ -202,7 +238,8 @@ function relatedTo(
   const isRelated = (was: Piece, is: Piece) => {
     const successor = pairs.afterOf(was);
     const ancestor = pairs.beforeOf(is);
-    if (successor && ancestor) return false;
+    // The same function: its vote was no clear one, so whatever it uses now may be the variable.
+    if (successor && ancestor) return successor === is;
     if (successor) return refersTo(after, successor, is);
     if (ancestor) return refersTo(before, ancestor, was);
     return sourceName(was.name) === sourceName(is.name);
