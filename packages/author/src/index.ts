@@ -14,3 +14,4 @@ export {
   reportJsonSchema,
   type TextOptions,
 } from './report/index.ts';
+export { type OwnSymbol, type WhoAnswer, type WhoOptions, type WhoUnit, whoInlines } from './who/index.ts';

@@ -12,6 +12,7 @@ import { kernelListCommand } from './commands/kernel-list.ts';
 import { kernelRemoveCommand } from './commands/kernel-remove.ts';
 import { kernelShowCommand } from './commands/kernel-show.ts';
 import { proveCommand } from './commands/prove.ts';
+import { whoInlinesCommand } from './commands/who.ts';
 import type { Context } from './context.ts';
 
 const kernel = buildRouteMap<string, Context>({
@@ -29,6 +30,19 @@ const kernel = buildRouteMap<string, Context>({
   },
 });
 
+const who = buildRouteMap<string, Context>({
+  routes: { inlines: whoInlinesCommand },
+  docs: {
+    brief: 'Where the compiler put a function',
+    fullDescription: [
+      'Questions to the compiled units of a kernel.',
+      '',
+      'EXAMPLE',
+      '  klpkit who inlines may_lookup',
+    ].join('\n'),
+  },
+});
+
 const routes = buildRouteMap<string, Context>({
   routes: {
     doctor: doctorCommand,
@@ -38,6 +52,7 @@ const routes = buildRouteMap<string, Context>({
     check: checkCommand,
     prove: proveCommand,
     compare: compareCommand,
+    who,
     explain: explainCommand,
     demo: demoCommand,
   },

@@ -52,6 +52,34 @@ describe('klpkit kernel', () => {
   });
 });
 
+describe('klpkit who', () => {
+  it('says where a function went, and who knows it', async () => {
+    const argv = ['who', 'inlines', 'link_path_walk', '--unit', 'fs/namei.c', '--kernel', kernel.id];
+    const { code, stdout } = await klpkit(...argv, '--json');
+    expect(code).toBe(0);
+    const answer = v.parse(schemas['who-inlines'], JSON.parse(stdout));
+    if (answer.outcome !== 'found') throw new Error(stdout);
+    expect(answer).toMatchObject({ defined: { file: 'fs/namei.c' }, isInline: false });
+    const [unit] = answer.units;
+    expect(unit?.holders).toContain('path_openat');
+    // Only the object shows who calls the part that is left; the copies of its guard only the other two.
+    expect(unit?.statements).toContainEqual(
+      expect.objectContaining({
+        kind: 'caller',
+        into: 'path_openat',
+        by: ['elf'],
+        silent: ['dwarf', 'ipa-clones'],
+      }),
+    );
+    expect(unit?.statements).toContainEqual(
+      expect.objectContaining({ kind: 'inlined', into: 'path_openat', silent: ['elf'] }),
+    );
+    const plain = await klpkit(...argv);
+    expect(plain.stdout).toMatch(/^ {4}path_openat +DWARF, ipa-clones; not ELF$/m);
+    expect(plain.stdout).toMatch(/functions hold its code: .*path_openat/);
+  });
+});
+
 describe('klpkit build', () => {
   it('writes the livepatch and its reports, and nothing besides', async () => {
     const out = join(folder, 'out');

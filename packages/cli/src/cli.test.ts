@@ -69,6 +69,7 @@ describe('help', () => {
       'klpkit check',
       'klpkit prove',
       'klpkit compare',
+      'klpkit who inlines',
       'klpkit explain',
       'klpkit demo',
     ]);
@@ -205,6 +206,19 @@ describe('--json', () => {
       error: { kind: 'usage', next: 'klpkit build fix.patch --kernel debian:6.12' },
     });
     expect(stderr).toContain('which fix?');
+  });
+
+  it('who inlines: one unit or all, not both', () => {
+    const argv = ['who', 'inlines', 'f', '--unit', 'a.c', '--all-units', '--json'];
+    const { status, stdout } = spawned(argv);
+    expect(status).toBe(2);
+    expect(v.parse(schemas['who-inlines'], JSON.parse(stdout))).toMatchObject({
+      command: 'who inlines',
+      outcome: 'failed',
+      error: { kind: 'usage', message: '--unit and --all-units exclude each other' },
+    });
+    const one = spawned(argv.filter((word) => word !== '--all-units'));
+    expect(one.stdout).toContain('there is no kernel to work on yet');
   });
 
   it('lists no kernel in an empty cache', () => {

@@ -346,6 +346,56 @@ const explain = v.variant('outcome', [
   ...failures('explain'),
 ]);
 
+const witness = v.picklist(['elf', 'dwarf', 'ipa-clones', 'clang-remarks']);
+
+const whoInlines = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('who inlines'),
+    outcome: v.literal('found'),
+    name: text,
+    kernel: text,
+    defined: v.optional(v.strictObject({ file: text, line: count })),
+    isInline: v.pipe(v.boolean(), v.description('the source declares it inline')),
+    compiled: v.pipe(count, v.description('units that were compiled for the answer')),
+    failed: v.array(text),
+    units: v.pipe(
+      v.array(
+        v.strictObject({
+          source: text,
+          object: text,
+          owner: text,
+          witnesses: v.pipe(v.array(witness), v.description('who was heard')),
+          holders: v.pipe(
+            v.array(text),
+            v.description('functions that hold its code, those that must change when its source does'),
+          ),
+          symbols: v.array(
+            v.strictObject({ name: text, size: count, isGlobal: v.boolean(), isTraceable: v.boolean() }),
+          ),
+          statements: v.array(
+            v.strictObject({
+              kind: v.pipe(
+                v.picklist(['code', 'clone', 'inlined', 'folded', 'caller']),
+                v.description('caller: calls it out of line'),
+              ),
+              text,
+              into: v.optional(v.pipe(text, v.description('the holder, the twin or the caller'))),
+              chain: v.optional(
+                v.pipe(v.array(text), v.description('functions between, from the function outwards')),
+              ),
+              symbol: v.optional(text),
+              by: v.pipe(v.array(witness), v.description('who knows it')),
+              silent: v.pipe(v.array(witness), v.description('who was heard and does not')),
+            }),
+          ),
+        }),
+      ),
+      v.description('units whose object knows the function'),
+    ),
+  }),
+  ...failures('who inlines'),
+]);
+
 const demo = v.variant('outcome', [
   v.strictObject({
     command: v.literal('demo'),
@@ -376,6 +426,7 @@ export const schemas = {
   assess,
   check,
   explain,
+  'who-inlines': whoInlines,
   demo,
 } as const;
 

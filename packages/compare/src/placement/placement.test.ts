@@ -141,7 +141,7 @@ describe('what gcc makes of one function', () => {
     const placement = place(compiled);
     expect(of(placement, 'check')).toMatchObject({
       symbols: ['check.isra.0'],
-      clones: [{ symbol: 'check.isra.0', kind: 'isra', hasCode: true, by: ['elf', 'ipa-clones'] }],
+      clones: [{ symbol: 'check.isra.0', kind: 'isra', hasCode: true, by: ['dwarf', 'elf', 'ipa-clones'] }],
       callers: [
         { name: 'resubmit', symbol: 'check.isra.0' },
         { name: 'submit', symbol: 'check.isra.0' },
@@ -151,7 +151,7 @@ describe('what gcc makes of one function', () => {
     expect(of(placement, 'work')).toMatchObject({
       symbols: ['work', 'work.cold'],
       // The dump does not know cold parts: they are cut much later.
-      clones: [{ symbol: 'work.cold', kind: 'cold', by: ['elf'] }],
+      clones: [{ symbol: 'work.cold', kind: 'cold', by: ['dwarf', 'elf'] }],
     });
     expect(of(placement, 'plain')).toMatchObject({ symbols: ['plain'], clones: [], inlined: [], folded: [] });
   });

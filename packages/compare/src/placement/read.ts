@@ -67,7 +67,7 @@ function isPrefix(model: ObjectModel, name: string): boolean {
 }
 
 /** The names that the source has for a piece: those of its symbols, or the one of DWARF where the symbol was renamed (`asm("…")`). */
-function namesOf(piece: Piece, dwarf: Dwarf | undefined): Map<string, string[]> {
+function namesOf(piece: Piece, known: string | undefined): Map<string, string[]> {
   const names = new Map<string, string[]>();
   const symbols = [piece.name, ...piece.aliases];
   for (const symbol of symbols) {
@@ -76,7 +76,6 @@ function namesOf(piece: Piece, dwarf: Dwarf | undefined): Map<string, string[]> 
     if (list) list.push(symbol);
     else names.set(name, [symbol]);
   }
-  const known = dwarf?.instanceAt(piece.section.index, piece.start)?.function.name;
   if (known && !names.has(known)) names.set(known, symbols);
   return names;
 }
@@ -85,20 +84,24 @@ function readSymbols(model: ObjectModel, dwarf: Dwarf | undefined, drafts: Draft
   const bodies = new Map<string, Piece[]>();
   for (const piece of model.pieces) {
     if (piece.kind !== 'function' || isPrefix(model, piece.name)) continue;
-    const names = namesOf(piece, dwarf);
+    const known = dwarf?.instanceAt(piece.section.index, piece.start)?.function.name;
+    const names = namesOf(piece, known);
     for (const [name, symbols] of names) {
       const draft = drafts.of(name);
       draft.by.add('elf');
       for (const symbol of symbols) {
         draft.symbols.add(symbol);
         const kind = cloneKind(symbol);
-        if (kind !== undefined) drafts.clone(symbol, kind, 'elf');
+        if (kind === undefined) continue;
+        drafts.clone(symbol, kind, 'elf');
+        // An instance of the function's abstract entry, or a second range of its body.
+        if (known === name) drafts.clone(symbol, kind, 'dwarf');
       }
       const list = bodies.get(name);
       if (list) list.push(piece);
       else bodies.set(name, [piece]);
     }
-    const own = dwarf?.instanceAt(piece.section.index, piece.start)?.function.name || sourceName(piece.name);
+    const own = known || sourceName(piece.name);
     for (const { target } of model.referencesOf(piece)) {
       if (target.kind !== 'piece' || target.piece.kind !== 'function' || target.piece === piece) continue;
       const symbol = target.piece.name;
@@ -133,7 +136,7 @@ function readCopies(calls: readonly InlinedCall[], into: string, drafts: Drafts)
     }
     const { name } = call.function;
     // A part of a function that was split off is inlined into what was left of it: one copy.
-    const between = around.filter((step) => step !== name && step !== '').reverse();
+    const between = around.filter((step) => step !== name && step !== into && step !== '').reverse();
     if (name !== '' && name !== into) drafts.copy(name, into, between, 'dwarf', true);
     if (call.inlined.length === 0) continue;
     around.push(name);

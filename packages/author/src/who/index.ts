@@ -1,0 +1,2 @@
+export type { SourcePlace } from './find.ts';
+export { type OwnSymbol, type WhoAnswer, type WhoOptions, type WhoUnit, whoInlines } from './who.ts';
