@@ -248,7 +248,18 @@ const prove = v.variant('outcome', [
       }),
     ),
     boots: v.array(
-      v.strictObject({ accel: v.picklist(['tcg', 'kvm']), readySeconds: v.optional(v.number()) }),
+      v.strictObject({
+        accel: v.picklist(['tcg', 'kvm']),
+        how: v.pipe(
+          v.picklist(['booted', 'restored']),
+          v.description(
+            'restored: from the state of an earlier boot of the same kernel, saved when its init was ready',
+          ),
+        ),
+        savedState: v.optional(v.pipe(text, v.description('key of the state restored or left for later'))),
+        problem: v.optional(v.pipe(text, v.description('why a saved state was not used or made'))),
+        readySeconds: v.optional(v.number()),
+      }),
     ),
     transcript: v.pipe(text, v.description('file with the console and every request and answer')),
     seconds,

@@ -7,7 +7,9 @@ export function formatTranscript(proof: Proof): string {
     const names = proof.livepatches.filter((livepatch) => livepatch.boot === index).map(({ name }) => name);
     const ready =
       boot.readySeconds === undefined ? 'never ready' : `ready in ${boot.readySeconds.toFixed(2)} s`;
-    lines.push('', `== boot ${index + 1} (${boot.accel}, ${ready}): ${names.join(', ')}`, '');
+    lines.push('', `== boot ${index + 1} (${boot.accel}, ${boot.how}, ${ready}): ${names.join(', ')}`, '');
+    if (boot.savedState) lines.push(`saved state ${boot.savedState}`);
+    if (boot.problem) lines.push(boot.problem);
     lines.push('-- console', boot.console.trimEnd());
     for (const { label, status, isTimedOut, start, end, output, totalBytes } of boot.records) {
       const how = isTimedOut ? 'time limit passed' : `status ${status}`;

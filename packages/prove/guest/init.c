@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/random.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -26,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OP_LOAD = 1, OP_UNLOAD, OP_WRITE, OP_READ, OP_RUN, OP_WAIT, OP_LOG, OP_TASKS };
+enum { OP_LOAD = 1, OP_UNLOAD, OP_WRITE, OP_READ, OP_RUN, OP_WAIT, OP_LOG, OP_TASKS, OP_PUT, OP_RESUME };
 enum { FLAG_TIMED_OUT = 1, FLAG_STUCK = 2, FLAG_SIGNALLED = 4 };
 
 #define REQUEST_MAGIC 0x51504c4bu /* "KLPQ" */
@@ -353,6 +355,119 @@ static int do_tasks(const char *state)
 	return 0;
 }
 
+/* Memory that the host shares with the VM: the second BAR of QEMU's ivshmem-plain, which no driver of the kernel takes. */
+static const char *shared_memory(size_t *size)
+{
+	static char *memory;
+	static size_t memory_size;
+	const char *folder = "/sys/bus/pci/devices";
+	struct dirent *device;
+	DIR *devices;
+
+	*size = memory_size;
+	if (memory)
+		return memory;
+	devices = opendir(folder);
+	if (!devices)
+		return NULL;
+	while (!memory && (device = readdir(devices))) {
+		char path[320], id[32] = "";
+		struct stat st;
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/%.200s/modalias", folder, device->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (read(fd, id, sizeof(id) - 1) < 0)
+			id[0] = 0;
+		close(fd);
+		if (strncmp(id, "pci:v00001AF4d00001110", 22))
+			continue;
+		snprintf(path, sizeof(path), "%s/%.200s/resource2", folder, device->d_name);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0 || fstat(fd, &st))
+			break;
+		memory = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+		close(fd);
+		if (memory == MAP_FAILED) {
+			memory = NULL;
+			break;
+		}
+		*size = memory_size = st.st_size;
+	}
+	closedir(devices);
+	return memory;
+}
+
+/* Makes a file of what the host has put into shared memory; `how`: its offset there, its size and its mode. */
+static int do_put(char *path, const char *how)
+{
+	size_t room, offset, size;
+	unsigned mode;
+	const char *memory = shared_memory(&room);
+	int fd, error;
+
+	if (!memory)
+		return errno ? errno : ENODEV;
+	if (sscanf(how, "%zu %zu %o", &offset, &size, &mode) != 3 || offset > room || size > room - offset)
+		return EINVAL;
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		mkdir(path, 0755);
+		*slash = '/';
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno;
+	error = write_all(fd, memory + offset, size);
+	if (!error && fchmod(fd, mode & 07777))
+		error = errno;
+	if (close(fd) && !error)
+		error = errno;
+	return error;
+}
+
+static int from_hex(const char *text, void *data, size_t len)
+{
+	unsigned char *at = data;
+
+	for (size_t i = 0; i < len; i++)
+		if (sscanf(text + 2 * i, "%2hhx", at + i) != 1)
+			return EINVAL;
+	return 0;
+}
+
+/*
+ * The VM goes on from a saved state: a nonce of its own, the time of day, and random numbers that no other run has.
+ * `now`: seconds since 1970, then 32 bytes in hexadecimal.
+ */
+static int do_resume(const char *new_nonce, const char *now)
+{
+	struct {
+		struct rand_pool_info info;
+		unsigned char bytes[32];
+	} pool = { .info = { .entropy_count = 256, .buf_size = 32 } };
+	struct timespec t = { 0 };
+	char *bytes;
+	int fd, error = 0;
+
+	if (strlen(new_nonce) != 2 * sizeof(nonce))
+		return EINVAL;
+	t.tv_sec = strtoll(now, &bytes, 10);
+	if (*bytes != ' ' || strlen(bytes + 1) != 2 * sizeof(pool.bytes) ||
+	    from_hex(bytes + 1, pool.info.buf, sizeof(pool.bytes)) || from_hex(new_nonce, nonce, sizeof(nonce)))
+		return EINVAL;
+	clock_settime(CLOCK_REALTIME, &t);
+	fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	if (ioctl(fd, RNDADDENTROPY, &pool) || ioctl(fd, RNDRESEEDCRNG))
+		error = errno;
+	close(fd);
+	return error;
+}
+
 static void answer(const struct request *q, int status, uint32_t flags, uint64_t start)
 {
 	struct reply r = { .seq = q->seq, .status = status, .flags = flags, .len = output_len,
@@ -365,7 +480,8 @@ static void answer(const struct request *q, int status, uint32_t flags, uint64_t
 
 static void serve(const struct request *q)
 {
-	const char *a = payload, *b = "";
+	char *a = payload;
+	const char *b = "";
 	size_t a_len = strnlen(payload, q->len);
 	uint64_t start = now_ns();
 	uint32_t flags = 0;
@@ -395,6 +511,13 @@ static void serve(const struct request *q)
 		break;
 	case OP_TASKS:
 		status = do_tasks(a);
+		break;
+	case OP_PUT:
+		errno = 0;
+		status = do_put(a, b);
+		break;
+	case OP_RESUME:
+		status = do_resume(a, b);
 		break;
 	}
 	answer(q, status, flags, start);

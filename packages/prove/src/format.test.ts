@@ -40,7 +40,7 @@ const proof = (rest: Partial<LivepatchProof> = {}): Proof => ({
   kernel: { id: 'debian:1', release: '1' },
   verdict: rest.verdict ?? 'proven',
   livepatches: [{ ...livepatch, ...rest }],
-  boots: [{ accel: 'tcg', readySeconds: 2, console: '', records: [] }],
+  boots: [{ accel: 'tcg', how: 'booted', readySeconds: 2, console: '', records: [] }],
   seconds: 3.25,
 });
 
@@ -104,4 +104,15 @@ describe('a proof as text', () => {
     expect(text).toContain('kx:5 is sleeping on function f\n      f+0x1/0x2');
     expect(text).toContain('error stuck-transition: it is stuck [transition]\n    next: wait');
   });
+});
+
+it('says which VMs were booted and which went on from a saved state', () => {
+  const of = (...hows: ('booted' | 'restored')[]) => {
+    const [boot] = proof().boots;
+    if (!boot) throw new Error('no boot');
+    return formatProof({ ...proof(), boots: hows.map((how) => ({ ...boot, how })) }).split('\n')[0];
+  };
+  expect(of('booted')).toContain('(1 boot, QEMU');
+  expect(of('restored')).toContain('(restored from a saved boot, QEMU');
+  expect(of('booted', 'restored', 'booted')).toContain('(2 boots, restored from a saved boot, QEMU');
 });

@@ -24,13 +24,21 @@ export function formatProof(proof: Proof, options: FormatOptions = {}): string {
   const what = count === 1 && only ? only.name : `${count} livepatches`;
   const part = failed > 0 && count > 1 ? `, ${failed} of them failed` : '';
   const accel = proof.boots[0]?.accel === 'kvm' ? 'KVM' : 'QEMU emulation';
-  const boots = proof.boots.length === 1 ? '1 boot' : `${proof.boots.length} boots`;
+  const restored = proof.boots.filter(({ how }) => how === 'restored').length;
+  const boots = startWords(proof.boots.length - restored, restored);
   const lines = [
     `${proof.verdict}: ${what} on ${proof.kernel.release}${part} (${boots}, ${accel}, ${proof.seconds.toFixed(1)} s)`,
   ];
   for (const livepatch of proof.livepatches)
     lines.push('', ...formatLivepatch(livepatch, Math.max(80, width), maxLines));
   return `${lines.join('\n')}\n`;
+}
+
+/** `1 boot`, `2 boots, 1 restored from a saved boot`. */
+function startWords(booted: number, restored: number): string {
+  const words = booted > 0 || restored === 0 ? [`${booted} ${booted === 1 ? 'boot' : 'boots'}`] : [];
+  if (restored > 0) words.push(`${restored === 1 ? '' : `${restored} `}restored from a saved boot`);
+  return words.join(', ');
 }
 
 function formatLivepatch(proof: LivepatchProof, width: number, maxLines: number): string[] {

@@ -110,7 +110,7 @@ describe('several livepatches in one boot', () => {
       { ...stuck, checks: [check] },
       { ...(await renamed('livepatch_last')), checks: [check] },
     ];
-    proof = await proveLivepatch(kernel, { livepatches });
+    proof = await proveLivepatch(kernel, { livepatches, jobs: 1 });
   });
 
   it('ran in one boot, in order, and is plain data', () => {
@@ -267,6 +267,37 @@ describe('a livepatch that breaks the kernel', () => {
     expect(hang).toMatchObject({ verdict: 'failed', died: { step: 'load livepatch' } });
     expect(hang?.findings.find(({ id }) => id === 'soft-lockup')?.what).toMatch(/\[livepatch_good\]/);
     expect(ourQemus()).toEqual([]);
+  });
+});
+
+describe('a proof', () => {
+  const hows = ({ boots }: Proof) => boots.map(({ how }) => how);
+
+  it('goes on from a saved boot, and boots when it is told to', async () => {
+    const livepatches = [{ ...good, checks: [check] }];
+    const first = await proveLivepatch(kernel, { livepatches });
+    const restored = await proveLivepatch(kernel, { livepatches });
+    const fresh = await proveLivepatch(kernel, { livepatches, freshBoot: true });
+    expect([first.verdict, restored.verdict, fresh.verdict]).toEqual(['proven', 'proven', 'proven']);
+    expect([hows(restored), hows(fresh)]).toEqual([['restored'], ['booted']]);
+    expect(restored.boots[0]?.savedState).toBe(first.boots[0]?.savedState);
+    expect(fresh.boots[0]?.savedState).toBeUndefined();
+    expect(formatProof(restored)).toMatch(/^proven: .*restored from a saved boot/);
+    const names = (proof: Proof) => proof.livepatches[0]?.passes[0]?.steps.map(({ name }) => name);
+    expect(names(restored)).toEqual(names(fresh));
+  });
+
+  it('of several shares them out among VMs, and gives them in order', async () => {
+    const named = (name: string) => build(kernel, cmdline(name, `seq_puts(m, "${patched}\n");`));
+    const rest = [await named('livepatch_second'), await named('livepatch_third')];
+    const livepatches = [good, ...rest].map((one) => ({ ...one, checks: [check] }));
+    const proof = await proveLivepatch(kernel, { livepatches, jobs: 2 });
+    expect(proof.livepatches.map(({ name, verdict, boot }) => [name, verdict, boot])).toEqual([
+      ['livepatch_good', 'proven', 0],
+      ['livepatch_second', 'proven', 0],
+      ['livepatch_third', 'proven', 1],
+    ]);
+    expect(hows(proof)[1]).toBe('restored');
   });
 });
 

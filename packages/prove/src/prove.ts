@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { UsageError } from '@klpkit/findings';
@@ -19,8 +20,10 @@ import type {
   ProofRequest,
   TranscriptRecord,
 } from './types.ts';
+import type { Accel } from './vm/accel.ts';
 import { plain } from './vm/console.ts';
-import { type Exchange, findQemu, startVm, type Vm, VmDied } from './vm/vm.ts';
+import { type StartedVm, startWithState } from './vm/saved.ts';
+import { type Exchange, findQemu, startVm, VmDied } from './vm/vm.ts';
 
 /** Options of {@link proveLivepatch}. */
 export interface ProveOptions {
@@ -60,10 +63,80 @@ export async function proveLivepatch(
   const init = await guestInit(kernel, signal);
   const accel = await chooseAccel(request.accel ?? 'auto', kernel, init, signal);
   const total = prepared.length;
+  let done = 0;
+  const series: Series = {
+    kernel,
+    request,
+    init,
+    accel,
+    signal,
+    onStep: (label) => onProgress({ label, done, total }),
+    onDone: () => done++,
+  };
+  const isRestorable = usesState(series);
+  const jobs = Math.min(request.jobs ?? (isRestorable ? Math.min(2, availableParallelism()) : 1), total);
+  const shares = Array.from({ length: jobs }, (_, n) =>
+    prepared.slice(Math.ceil((n * total) / jobs), Math.ceil(((n + 1) * total) / jobs)),
+  );
+  // The first VM that boots leaves the state that the others go on from.
+  let isFirstReady = () => {};
+  const firstReady = new Promise<void>((resolve) => {
+    isFirstReady = resolve;
+  });
+  const settled = await Promise.allSettled(
+    shares.map(async (share, n) => {
+      if (n > 0 && isRestorable) await firstReady;
+      try {
+        return await proveShare(series, share, isFirstReady);
+      } finally {
+        isFirstReady();
+      }
+    }),
+  );
   const proofs: LivepatchProof[] = [];
   const boots: Boot[] = [];
-  while (proofs.length < total) {
-    const rest = prepared.slice(proofs.length);
+  for (const result of settled) {
+    if (result.status === 'rejected') throw result.reason;
+    // Shares count their boots from 0.
+    proofs.push(...result.value.proofs.map((proof) => ({ ...proof, boot: proof.boot + boots.length })));
+    boots.push(...result.value.boots);
+  }
+  return {
+    kernel: { id: kernel.id, release: kernel.release },
+    verdict: proofs.every(({ verdict }) => verdict === 'proven') ? 'proven' : 'failed',
+    livepatches: proofs,
+    boots,
+    seconds: (performance.now() - begin) / 1000,
+  };
+}
+
+/** What the VMs of one request share. */
+interface Series {
+  readonly kernel: Kernel;
+  readonly request: ProofRequest;
+  readonly init: Uint8Array;
+  readonly accel: Accel;
+  readonly signal: AbortSignal | undefined;
+  readonly onStep: (label: string) => void;
+  readonly onDone: () => void;
+}
+
+/** Saved states are not known to work under KVM, where a boot is short anyway. */
+function usesState({ request, accel }: Series): boolean {
+  return !request.freshBoot && accel === 'tcg';
+}
+
+/** Proves livepatches one after another, in one VM as long as they leave it fit for the next. `onReady`: the first VM is up. */
+async function proveShare(
+  series: Series,
+  share: readonly Prepared[],
+  onReady: () => void,
+): Promise<{ proofs: LivepatchProof[]; boots: Boot[] }> {
+  const { kernel, request, init, accel, signal, onStep, onDone } = series;
+  const proofs: LivepatchProof[] = [];
+  const boots: Boot[] = [];
+  while (proofs.length < share.length) {
+    const rest = share.slice(proofs.length);
     const patched = rest.flatMap(({ livepatch }) =>
       livepatch.objects.map(({ name }) => name).filter((name) => name !== 'vmlinux'),
     );
@@ -82,13 +155,12 @@ export async function proveLivepatch(
       })),
     ];
     const size = files.reduce((sum, { data }) => sum + data.length, 0);
-    onProgress({ label: `boot ${kernel.release}`, done: proofs.length, total });
-    let vm: Vm;
+    onStep(`boot ${kernel.release}`);
+    let started: StartedVm;
     try {
-      vm = await startVm({
+      const spec = {
         accel,
-        // An initramfs is there twice for a moment, and a module a third time once it is loaded.
-        memoryMb: request.memoryMb ?? 256 + Math.ceil((3 * size) / (1 << 20)),
+        memoryMb: request.memoryMb ?? memoryFor(size),
         kernel: kernel.vmlinux,
         init,
         files,
@@ -96,25 +168,32 @@ export async function proveLivepatch(
         append: [...(request.skipsSelfTests ? withoutSelfTests : []), ...(request.append ?? [])],
         bootMs,
         signal,
-      });
+      };
+      started = usesState(series)
+        ? await startWithState(kernel, spec)
+        : { vm: await startVm(spec), start: { how: 'booted' } };
     } catch (error) {
       if (!(error instanceof VmDied)) throw error;
-      boots.push({ accel, console: error.console, records: [] });
+      boots.push({ accel, how: 'booted', console: error.console, records: [] });
       for (const { livepatch } of rest) proofs.push(notBooted(livepatch, error, boots.length - 1));
       break;
     }
+    onReady();
+    const { vm, start } = started;
     try {
       const guest = { vm, targets, targetPath, loaded: new Set<string>(), further };
       for (const { livepatch } of rest) {
-        const done = proofs.length;
-        const onStep = (step: string) => onProgress({ label: `${livepatch.name}: ${step}`, done, total });
-        const { proof, isReusable } = await proveOne(guest, livepatch, onStep);
+        const { proof, isReusable } = await proveOne(guest, livepatch, (step) =>
+          onStep(`${livepatch.name}: ${step}`),
+        );
         proofs.push({ ...proof, boot: boots.length });
+        onDone();
         if (!isReusable) break;
       }
     } finally {
       boots.push({
         accel,
+        ...start,
         readySeconds: vm.bootSeconds,
         console: vm.console(),
         records: vm.exchanges.map(transcriptRecord),
@@ -122,19 +201,28 @@ export async function proveLivepatch(
       await vm.end();
     }
   }
-  return {
-    kernel: { id: kernel.id, release: kernel.release },
-    verdict: proofs.every(({ verdict }) => verdict === 'proven') ? 'proven' : 'failed',
-    livepatches: proofs,
-    boots,
-    seconds: (performance.now() - begin) / 1000,
-  };
+  return { proofs, boots };
+}
+
+/**
+ * Memory of a VM with so many bytes of files: an initramfs is there twice for a moment, and a module a third time once it is loaded.
+ * In steps, so that one saved state serves many proofs; the first has 60 MB and more to spare.
+ */
+function memoryFor(size: number): number {
+  const needed = (3 * size) / (1 << 20);
+  return needed <= 48 ? 256 : 256 * Math.ceil(1 + needed / 256);
+}
+
+/** A livepatch and the bytes of its module. */
+interface Prepared {
+  readonly livepatch: PreparedLivepatch;
+  readonly bytes: Uint8Array;
 }
 
 async function prepare(
   { module, name, objects, checks = [] }: LivepatchToProve,
   index: number,
-): Promise<{ livepatch: PreparedLivepatch; bytes: Uint8Array }> {
+): Promise<Prepared> {
   const file = typeof module === 'string' ? module : undefined;
   const shown = file ?? name ?? `livepatch ${index + 1}`;
   let bytes: Uint8Array;

@@ -42,7 +42,7 @@ export interface LivepatchToProve {
 
 /** What is to be proven, in one go. */
 export interface ProofRequest {
-  /** One after another in one boot; each is reverted and unloaded before the next. */
+  /** One after another; each is reverted and unloaded before the next. */
   readonly livepatches: readonly LivepatchToProve[];
   /** Modules of the kernel that the checks need; loaded before everything else, unless a livepatch patches them. */
   readonly modules?: readonly string[];
@@ -57,6 +57,16 @@ export interface ProofRequest {
    * kernel then starts as it was shipped, and a livepatch of that code must not be proven otherwise.
    */
   readonly skipsSelfTests?: boolean;
+  /**
+   * Boot the VM for this proof alone. Default false: under emulation the VM goes on from the state of an earlier boot of the same
+   * kernel, saved when its init was ready, before any livepatch was there; the proof says so.
+   */
+  readonly freshBoot?: boolean;
+  /**
+   * VMs at once, among which the livepatches are shared out. Default 1; 2 where all go on from the state of one boot and there are
+   * processors for it.
+   */
+  readonly jobs?: number;
   /** Further words of the kernel's command line: `lockdown=integrity`. */
   readonly append?: readonly string[];
 }
@@ -155,9 +165,15 @@ export interface TranscriptRecord {
   readonly totalBytes: number;
 }
 
-/** One boot of the VM, in full. */
+/** One start of the VM, in full. */
 export interface Boot {
   readonly accel: Accel;
+  /** `restored`: it went on from the state of an earlier boot that was saved when its init was ready. */
+  readonly how: 'booted' | 'restored';
+  /** Key of the saved state that it was restored from, or that it left for later proofs. */
+  readonly savedState?: string;
+  /** Why it was not restored although there was a saved state, or why it left none. */
+  readonly problem?: string;
   /** Wall seconds until its init was ready; absent if it never was. */
   readonly readySeconds?: number;
   readonly console: string;

@@ -19,6 +19,7 @@ interface Flags {
   readonly accel: 'auto' | 'tcg' | 'kvm';
   readonly timeout?: number;
   readonly memory?: number;
+  readonly freshBoot: boolean;
   readonly transcript?: string;
 }
 
@@ -109,6 +110,7 @@ export async function proveAndTell(
     readonly accel: Flags['accel'];
     readonly memory?: number | undefined;
     readonly modules?: readonly string[] | undefined;
+    readonly freshBoot?: boolean | undefined;
     readonly transcript: string;
   },
 ): Promise<Proof> {
@@ -121,6 +123,7 @@ export async function proveAndTell(
       accel: options.accel,
       ...(options.memory ? { memoryMb: options.memory } : {}),
       ...(options.modules ? { modules: options.modules } : {}),
+      ...(options.freshBoot ? { freshBoot: true } : {}),
     },
     {
       onProgress: context.progress.report,
@@ -142,7 +145,8 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
     fullDescription: [
       'Boots the kernel as it was shipped and takes each livepatch through its life there. Any oops, warning or stuck',
       'transition fails the proof, and so does a check that says other than expected. Several livepatches are proven one',
-      'after another. Checks run in busybox as root: before, while the livepatch is in force, and after it is gone.',
+      'after another. The VM goes on from the saved state of an earlier boot of this kernel where there is one, and the proof',
+      'says so; --fresh-boot boots. Checks run in busybox as root: before, while the livepatch is in force, and after it is gone.',
       '',
       'EXAMPLE',
       "  klpkit prove livepatch-fix.ko --kernel debian:6.12 --check 'cat /proc/version' --expect-after '/patched/'",
@@ -191,6 +195,13 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
         placeholder: 'MIB',
         optional: true,
       },
+      freshBoot: {
+        kind: 'boolean',
+        brief:
+          'Boot for this proof alone, rather than go on from the saved state of an earlier boot of this kernel',
+        default: false,
+        withNegated: false,
+      },
       transcript: {
         kind: 'parsed',
         parse: String,
@@ -220,6 +231,7 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
       accel: flags.accel,
       memory: flags.memory,
       modules: flags.module,
+      freshBoot: flags.freshBoot,
       transcript,
     });
     if (context.isJson) {
@@ -228,8 +240,11 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
         outcome: proof.verdict === 'proven' ? 'proven' : 'not-proven',
         kernel: proof.kernel,
         livepatches: proof.livepatches,
-        boots: proof.boots.map(({ accel, readySeconds }) => ({
+        boots: proof.boots.map(({ accel, how, savedState, problem, readySeconds }) => ({
           accel,
+          how,
+          ...(savedState === undefined ? {} : { savedState }),
+          ...(problem === undefined ? {} : { problem }),
           ...(readySeconds === undefined ? {} : { readySeconds }),
         })),
         transcript,

@@ -166,6 +166,13 @@ describe('an object', () => {
 describe('a hostile object', () => {
   const code = { name: '.text.f', flags: SHF.ALLOC | SHF.EXECINSTR, data: Uint8Array.of(0xc3) };
   const f = { name: 'f', section: 0, size: 1, type: STT.FUNC, binding: STB.GLOBAL };
+  const headersAt = (view: DataView) => Number(view.getBigUint64(40, true));
+  /** An object of one function, changed. */
+  const patched = (change: (view: DataView) => void) => {
+    const bytes = writeObject({ sections: [code], symbols: [f] });
+    change(new DataView(bytes.buffer));
+    return bytes;
+  };
   const self = (bytes: Uint8Array) => {
     const one = readObjectModel(bytes);
     return compareObjects(one, readObjectModel(bytes.slice()));
@@ -241,10 +248,37 @@ describe('a hostile object', () => {
     [
       'with code that has no bytes',
       writeObject({
-        sections: [{ ...code, type: SHT.NOBITS, size: 2 ** 50 }],
-        symbols: [{ ...f, size: 2 ** 50 }],
+        sections: [{ ...code, type: SHT.NOBITS, size: 2 ** 30 }],
+        symbols: [{ ...f, size: 2 ** 30 }],
       }),
       /is a function in section 1/,
+    ],
+    [
+      'whose sections overlap',
+      patched((view) =>
+        view.setBigUint64(
+          headersAt(view) + 2 * 64 + 24,
+          view.getBigUint64(headersAt(view) + 64 + 24, true),
+          true,
+        ),
+      ),
+      /section 1 \(\.text\.f\) at 0x40 to 0x41 and section 2 \(\.symtab\) at 0x40 to 0x70 overlap/,
+    ],
+    [
+      'with an alignment of 3',
+      patched((view) => view.setBigUint64(headersAt(view) + 64 + 48, 3n, true)),
+      /section 1 \(\.text\.f\) has alignment 3, expected a power of two/,
+    ],
+    [
+      'with an endless section',
+      writeObject({
+        sections: [
+          code,
+          { name: '.bss', type: SHT.NOBITS, flags: SHF.ALLOC, data: new Uint8Array(0), size: 2 ** 50 },
+        ],
+        symbols: [f],
+      }),
+      /section 2 \(\.bss\) claims 1125899906842624 bytes/,
     ],
     [
       'with an endless table',
@@ -254,7 +288,7 @@ describe('a hostile object', () => {
         ],
         symbols: [],
       }),
-      /__bug_table\) has type 8 without bytes/,
+      /__bug_table\) (claims|has type 8 without bytes)/,
     ],
     [
       'with a relocation outside its section',
@@ -303,10 +337,10 @@ describe('a hostile object', () => {
           type: SHT.NOBITS,
           flags: SHF.ALLOC | SHF.WRITE,
           data: new Uint8Array(0),
-          size: 2 ** 50,
+          size: 2 ** 32,
         },
       ],
-      symbols: [{ name: 'x', section: 0, size: 2 ** 50, type: STT.OBJECT }],
+      symbols: [{ name: 'x', section: 0, size: 2 ** 32, type: STT.OBJECT }],
     });
     expect(self(bytes).findings).toEqual([]);
     const one = readObjectModel(bytes);

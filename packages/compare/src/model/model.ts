@@ -68,6 +68,7 @@ export function readObjectModel(bytes: Uint8Array): ObjectModel {
     );
   if (elf.segments.length > 0)
     throw new FormatError(`elf: ${elf.segments.length} program headers, a relocatable object has none`);
+  checkSections(elf);
   checkMachineCode(elf);
   return modelOf(elf);
 }
@@ -78,6 +79,31 @@ const linked: Readonly<Record<number, string>> = {
   [ET.DYN]: ' (a linked library or program)',
   [ET.CORE]: ' (a memory dump)',
 };
+
+/** Bytes of a section that no object of a kernel comes near. */
+const largestSection = 2 ** 32;
+
+/** @throws {FormatError} for sections that share bytes of the file, an alignment that is none, or a size that no object has */
+function checkSections(elf: ElfFile): void {
+  const stored: Section[] = [];
+  for (const section of elf.sections) {
+    const at = `section ${section.index} (${section.name})`;
+    if (section.type === SHT.NULL) continue;
+    if (section.align > 1 && (section.align > 2 ** 31 || Math.log2(section.align) % 1 !== 0))
+      throw new FormatError(`elf: ${at} has alignment ${section.align}, expected a power of two`);
+    if (section.size > largestSection)
+      throw new FormatError(`elf: ${at} claims ${section.size} bytes, at most ${largestSection} are read`);
+    if (section.type !== SHT.NOBITS && section.size > 0) stored.push(section);
+  }
+  stored.sort((a, b) => a.offset - b.offset || a.index - b.index);
+  const range = ({ index, name, offset, size }: Section) =>
+    `section ${index} (${name}) at 0x${offset.toString(16)} to 0x${(offset + size).toString(16)}`;
+  for (let index = 1; index < stored.length; index++) {
+    const [previous, section] = [stored[index - 1], stored[index]];
+    if (section.offset < previous.offset + previous.size)
+      throw new FormatError(`elf: ${range(previous)} and ${range(section)} overlap`);
+  }
+}
 
 /** @throws {FormatError} for an object that holds the compiler's intermediate code alone, or code that no symbol tells apart */
 function checkMachineCode(elf: ElfFile): void {

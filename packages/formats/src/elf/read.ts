@@ -173,7 +173,6 @@ export function readElf(bytes: Uint8Array): ElfFile {
       entsize: u64(view, at + 56, little),
     };
     if (
-      index > 0 &&
       section.type !== SHT.NOBITS &&
       section.type !== SHT.NULL &&
       section.offset + section.size > bytes.length

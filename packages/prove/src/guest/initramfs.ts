@@ -28,6 +28,14 @@ async function busybox(): Promise<{ program: Uint8Array; applets: string[] }> {
   throw missing('the checks run on busybox in the VM, and there is none on this machine');
 }
 
+/** Whether this machine has what the author's checks run on. */
+export function hasBusybox(): Promise<boolean> {
+  return busybox().then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Whether an ELF64 program asks for an interpreter (PT_INTERP), so that it cannot run without its libraries. */
 function isDynamic(program: Uint8Array): boolean {
   const view = new DataView(program.buffer, program.byteOffset, program.byteLength);

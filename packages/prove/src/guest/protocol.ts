@@ -14,6 +14,8 @@ export const operations = {
   wait: 6,
   log: 7,
   tasks: 8,
+  put: 9,
+  resume: 10,
 } as const;
 
 export type Operation = keyof typeof operations;

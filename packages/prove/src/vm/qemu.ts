@@ -9,9 +9,16 @@ export interface QemuSpec {
   readonly initramfs: string;
   /** Unix socket on which the host listens for the second serial port. */
   readonly socket: string;
+  /** For a VM whose state can be saved: a file that host and guest share, and a Unix socket on which QEMU takes commands. */
+  readonly shared?: { readonly file: string; readonly monitor: string } | undefined;
+  /** Whether it goes on from the state that `cat state` in QEMU's folder gives, rather than to boot. */
+  readonly isRestored?: boolean;
   /** Further words of the kernel's command line. */
   readonly append: readonly string[];
 }
+
+/** Bytes of the memory that host and guest share. */
+export const sharedBytes = 64 << 20;
 
 /** In QEMU's options a comma ends a value; two stand for one. */
 const comma = (path: string) => path.replaceAll(',', ',,');
@@ -35,10 +42,21 @@ export function qemuArgv(spec: QemuSpec): string[] {
     ...['-M', 'q35', ...accel, '-m', `${spec.memoryMb}M`],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-serial', 'stdio', '-serial', `unix:${comma(spec.socket)}`],
+    ...(spec.shared ? sharedArgv(spec.shared) : []),
+    ...(spec.isRestored ? ['-incoming', 'exec:cat state'] : []),
     ...['-kernel', spec.kernel, '-initrd', spec.initramfs],
     ...[
       '-append',
       ['console=ttyS0', 'quiet', 'oops=panic', 'softlockup_panic=1', 'panic=-1', ...spec.append].join(' '),
     ],
+  ];
+}
+
+/** Memory that is a device's to the guest, and the monitor that saves the state. */
+function sharedArgv({ file, monitor }: NonNullable<QemuSpec['shared']>): string[] {
+  const memory = `memory-backend-file,id=shared,share=on,size=${sharedBytes},mem-path=${comma(file)}`;
+  return [
+    ...['-object', memory, '-device', 'ivshmem-plain,memdev=shared,master=on'],
+    ...['-qmp', `unix:${comma(monitor)}`],
   ];
 }

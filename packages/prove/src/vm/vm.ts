@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
+import { mkdtemp, open, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -11,7 +11,8 @@ import { type GuestFile, makeInitramfs } from '../guest/initramfs.ts';
 import { encodeRequest, nonceSize, type Operation, type Reply, replyReader } from '../guest/protocol.ts';
 import type { Accel } from './accel.ts';
 import { boundedText } from './console.ts';
-import { qemuArgv } from './qemu.ts';
+import { type Monitor, monitorOn, saveState, stateRead } from './monitor.ts';
+import { qemuArgv, sharedBytes } from './qemu.ts';
 
 /** How a VM came to its end before its time. */
 export type Death = 'panic' | 'exit' | 'silence' | 'lockup' | 'kvm' | 'protocol' | 'boot';
@@ -40,6 +41,8 @@ export interface VmSpec {
   readonly append: readonly string[];
   /** Wall time until the guest must be ready. */
   readonly bootMs: number;
+  /** `savable`: a VM that {@link Vm.save} and {@link Vm.put} work on. `restored`: such a VM that goes on from a saved state. */
+  readonly state?: { readonly kind: 'savable' } | { readonly kind: 'restored'; readonly path: string };
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -65,8 +68,12 @@ export interface Vm {
   request(operation: Operation, args: readonly string[], options: RequestOptions): Promise<Reply>;
   /** What the console has shown so far, and QEMU's own messages. */
   console(): string;
+  /** Writes the state to a file, which must not exist, and lets the VM go on. Throws {@link VmDied}, or what QEMU says. */
+  save(path: string): Promise<void>;
+  /** Puts files into the VM. Gives the errno when the guest cannot take them, else 0. */
+  put(files: readonly GuestFile[]): Promise<number>;
   readonly exchanges: readonly Exchange[];
-  /** Wall seconds from QEMU's start to the guest being ready. */
+  /** Wall seconds from QEMU's start to the guest being ready, or back from its saved state. */
   readonly bootSeconds: number;
   /** Ends QEMU and removes what was made for it. Never throws. */
   end(): Promise<void>;
@@ -108,15 +115,22 @@ export async function startVm(spec: VmSpec): Promise<Vm> {
   >();
   const killer = new AbortController();
   let socket: Socket | undefined;
+  let monitor: Monitor | undefined;
   let dead: unknown;
   let sequence = 0;
   let lockupTimer: NodeJS.Timeout | undefined;
 
+  let sayDead: (error: unknown) => void = () => {};
+  const whenDead = new Promise<never>((_, reject) => {
+    sayDead = reject;
+  });
+  whenDead.catch(() => {});
   const die = (error: unknown) => {
     dead ??= error;
     for (const { reject } of waiting.values()) reject(dead);
     waiting.clear();
     killer.abort(dead);
+    sayDead(dead);
   };
   const onConsole = (chunk: Uint8Array) => {
     text.push(chunk);
@@ -148,6 +162,13 @@ export async function startVm(spec: VmSpec): Promise<Vm> {
       }
     });
   });
+  const monitorServer = createServer();
+  const connected = new Promise<Monitor>((resolve) => {
+    monitorServer.on('connection', (connection) => {
+      monitor = monitorOn(connection);
+      resolve(monitor);
+    });
+  });
   const onAbort = () => die(signal?.reason ?? new DOMException('the proof was aborted', 'AbortError'));
   signal?.addEventListener('abort', onAbort, { once: true });
 
@@ -164,6 +185,15 @@ export async function startVm(spec: VmSpec): Promise<Vm> {
       waiting.set(id, { label, resolve: settle(resolve), reject: settle(reject) });
     });
 
+  const request: Vm['request'] = (operation, args, { label, timeoutMs = 10_000, limit = 65536 }) => {
+    const id = ++sequence;
+    const seconds = (timeoutMs + slackMs) / 1000;
+    const late = () => new VmDied('silence', `the guest gave no answer for ${seconds} s`);
+    const reply = wait(id, label, timeoutMs + slackMs, late);
+    socket?.write(encodeRequest(id, operation, args, timeoutMs, limit));
+    return reply;
+  };
+
   let qemu: Promise<void> = Promise.resolve();
   const end = async () => {
     signal?.removeEventListener('abort', onAbort);
@@ -173,6 +203,7 @@ export async function startVm(spec: VmSpec): Promise<Vm> {
     await qemu;
     socket?.destroy();
     server.close();
+    monitorServer.close();
     forget();
     await rm(folder, { recursive: true, force: true });
   };
@@ -184,51 +215,87 @@ export async function startVm(spec: VmSpec): Promise<Vm> {
       await makeInitramfs({ init: spec.init, nonce, files: spec.files, hasShell: spec.hasShell }),
     );
     const path = join(folder, 'port');
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, resolve);
-    });
-    const argv = qemuArgv({ ...spec, program, initramfs, socket: path });
+    await listen(server, path);
+    const { state } = spec;
+    const shared = state && { file: join(folder, 'shared'), monitor: join(folder, 'monitor') };
+    if (shared) {
+      await listen(monitorServer, shared.monitor);
+      const file = await open(shared.file, 'wx');
+      await file.truncate(sharedBytes);
+      await file.close();
+    }
+    const isRestored = state?.kind === 'restored';
+    if (isRestored) await symlink(state.path, join(folder, 'state'));
+    const argv = qemuArgv({ ...spec, program, initramfs, socket: path, shared, isRestored });
     const begin = performance.now();
-    const ready = wait(
-      0,
-      'boot',
-      spec.bootMs,
-      () => new VmDied('boot', `the guest was not ready after ${spec.bootMs / 1000} s`),
-    );
+    const late = () => new VmDied('boot', `the guest was not ready after ${spec.bootMs / 1000} s`);
+    const ready = wait(isRestored ? resumption : 0, 'boot', spec.bootMs, late);
     // The shell joins QEMU's own messages to the console and is replaced by QEMU.
     qemu = run(['sh', '-c', 'exec "$@" 2>&1', 'sh', ...argv], {
       check: false,
+      cwd: folder,
       signal: killer.signal,
       onStdout: onConsole,
     }).then(
       ({ code, signal: by }) => die(howItEnded(code, by, text.tail())),
       (error: unknown) => die(dead ?? error),
     );
-    await ready;
+    ready.catch(() => {});
+    if (isRestored) {
+      const first = await Promise.race([connected, whenDead]);
+      await Promise.race([stateRead(first), whenDead]);
+      await Promise.race([first.ask('cont'), whenDead]);
+      const now = `${Math.floor(Date.now() / 1000)} ${randomBytes(32).toString('hex')}`;
+      socket?.write(encodeRequest(resumption, 'resume', [nonce.toString('hex'), now], 10_000, 0));
+    }
+    const { status } = await ready;
+    if (status !== 0)
+      throw new VmDied('boot', `the guest cannot go on from its saved state (errno ${status})`);
     const bootSeconds = (performance.now() - begin) / 1000;
     return {
       exchanges,
       bootSeconds,
       console: text.all,
       end,
-      request(operation, args, { label, timeoutMs = 10_000, limit = 65536 }) {
-        const id = ++sequence;
-        const reply = wait(
-          id,
-          label,
-          timeoutMs + slackMs,
-          () => new VmDied('silence', `the guest gave no answer for ${(timeoutMs + slackMs) / 1000} s`),
-        );
-        socket?.write(encodeRequest(id, operation, args, timeoutMs, limit));
-        return reply;
+      async save(path) {
+        await symlink(path, join(folder, 'state'));
+        // A monitor that does not answer is a VM that does not either.
+        await Promise.race([saveState(await connected), whenDead]);
       },
+      async put(files) {
+        const file = await open(join(folder, 'shared'), 'r+');
+        try {
+          let at = 0;
+          for (const { path, data, mode = 0o755 } of files) {
+            if (at + data.length > sharedBytes) return 28; // ENOSPC
+            await file.write(data, 0, data.length, at);
+            const how = `${at} ${data.length} ${mode.toString(8)}`;
+            const { status } = await request('put', [path, how], { label: `put ${path}`, timeoutMs: 60_000 });
+            if (status !== 0) return status;
+            at += data.length;
+          }
+          return 0;
+        } finally {
+          await file.close();
+        }
+      },
+      request,
     };
   } catch (error) {
     await end();
     if (error instanceof VmDied) error.console = text.all();
     throw error;
   }
+}
+
+/** Number of the request that a restored VM answers first; others count from 1. */
+const resumption = 0xffffffff;
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
 }
 
 function howItEnded(code: number | null, signal: string | null, tail: string): VmDied {
