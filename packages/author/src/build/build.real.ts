@@ -134,7 +134,7 @@ describe('a fix of a header', () => {
     expect(error).toMatchObject({ id: 'KLP103', at: { file: 'include/linux/list.h' } });
     expect(error?.next).toMatch(/--max-units \d{4}/);
     const few = await errorsOf([header()], { maxUnits: 1 });
-    expect(few.map(({ id, what }) => `${id} ${/reach\w* (\d+)/.exec(what)?.[1]}`)).toEqual(['KLP103 2']);
+    expect(few.map(({ id, what }) => `${id} ${/of (\d+) units/.exec(what)?.[1]}`)).toEqual(['KLP103 2']);
   });
 
   it('is restricted to named units only with the reason why that is safe', async () => {

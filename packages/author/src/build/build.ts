@@ -173,7 +173,7 @@ class Build {
     const judged = await this.#judgeFix(patches);
     const { fix, reached, units, extractions, plan } = judged;
     this.#refuseErrors();
-    if (plan.objects.length === 0) return this.#nothing(reached);
+    if (plan.objects.length === 0) return this.#nothing(reached, units);
 
     // The module is finished by one program after another; what the report needs is compiled beside that.
     const [finishing, twinning] = await Promise.allSettled([
@@ -223,7 +223,7 @@ class Build {
     }
     const isNothing = judged.units.length === 0 || judged.plan.objects.length === 0;
     const findings = isNothing
-      ? this.#nothing(judged.reached).findings
+      ? this.#nothing(judged.reached, judged.units).findings
       : withOverrides(this.#findings, this.#overrides);
     const report = isNothing
       ? undefined
@@ -335,15 +335,32 @@ class Build {
     if (findings.some((finding) => finding.severity === 'error')) throw new Refusal(findings);
   }
 
-  #nothing(units: readonly Unit[]): NothingToBuild {
+  #nothing(units: readonly Unit[], differing: readonly BuiltUnit[]): NothingToBuild {
     const findings = withOverrides(this.#findings, this.#overrides);
-    findings.push({
-      id: 'nothing-changed',
-      severity: 'note',
-      what: `the fix changes no code or data of ${listed(units.map((unit) => unit.source))}`,
-      why: 'with line numbers kept, the compiler makes the same of both sides',
-      next: 'check whether the change is behind an option that is off in this kernel',
-    });
+    const changes = differing.flatMap(({ judged }) => judged.comparison.functions);
+    const named = (status: string) =>
+      listed(changes.flatMap((change) => (change.status === status ? [change.name] : [])));
+    const parts = [
+      ...(named('new') ? [`it adds ${named('new')}, which nothing calls`] : []),
+      ...(named('removed') ? [`it removes ${named('removed')}`] : []),
+    ];
+    const sources = listed(units.map((unit) => unit.source));
+    findings.push(
+      parts.length > 0
+        ? {
+            id: 'nothing-changed',
+            severity: 'note',
+            what: `the fix changes no function that runs in ${sources}: ${parts.join('; ')}`,
+            next: 'give the patches that make use of it as well',
+          }
+        : {
+            id: 'nothing-changed',
+            severity: 'note',
+            what: `the fix changes no code or data of ${sources}`,
+            why: 'with line numbers kept, the compiler makes the same of both sides',
+            next: 'check whether the change is behind an option that is off in this kernel',
+          },
+    );
     return { outcome: 'nothing', findings, steps: this.#steps };
   }
 
