@@ -37,8 +37,8 @@ export const klp101: Pitfall = {
     needs: ['tables', 'kernel'],
     *find({ livepatch, kernel }) {
       for (const { object, oldName } of replacements(livepatch)) {
-        if (kernel?.symbols(object, oldName)?.length !== 0 || kernel.relatives(object, oldName).length > 0)
-          continue;
+        if (oldName.includes('.') || kernel?.symbols(object, oldName)?.length !== 0) continue;
+        if (kernel.relatives(object, oldName).length > 0) continue;
         yield {
           severity: 'note',
           certainty: 'likely',

@@ -1,6 +1,10 @@
 import type { Placement } from '@klpkit/compare';
+import { isObjectDiff } from '../src/builders.ts';
+import { sourceName } from '../src/clones.ts';
 import { type Replacement, replacements } from '../src/evidence.ts';
 import type { Observation, Pitfall } from '../src/pitfall.ts';
+import { isTouched } from '../src/unit.ts';
+import { list, unique, verb } from '../src/words.ts';
 
 /** Function inlined into some callers only. */
 export const klp102: Pitfall = {
@@ -15,46 +19,62 @@ export const klp102: Pitfall = {
   unit: {
     needs: ['placement'],
     *find({ comparison, placement }) {
-      for (const { name, status } of comparison.functions) {
-        if (status !== 'changed') continue;
+      const names = unique(
+        comparison.functions
+          .filter(({ status }) => status === 'changed')
+          .map((change) => sourceName(change.before?.name ?? change.name)),
+      );
+      for (const name of names) {
         const copies = copiesOf(placement?.before, name);
         if (copies.length === 0) continue;
-        const changed = copies.filter((into) => isChanged(into));
+        const unchanged = copies.filter((into) => !isTouched({ comparison }, into));
         yield {
           severity: 'note',
           what: `${name} also has copies inside ${list(copies)}`,
           why:
-            changed.length === copies.length
+            unchanged.length === 0
               ? 'a livepatch of the one symbol would leave the copies as they are; the comparison found every one changed, so they are replaced too'
-              : `a livepatch of the one symbol would leave the copies as they are; the code of ${list(copies.filter((into) => !isChanged(into)))} is the same on both sides, so the fix does not reach that copy`,
+              : `a livepatch of the one symbol would leave the copies as they are; the code of ${list(unchanged)} is the same on both sides, so the fix does not reach that copy`,
           evidence: ['inlining of the before object', 'comparison of the objects'],
           at: { symbol: name },
         };
-      }
-      function isChanged(name: string): boolean {
-        return comparison.functions.some(
-          (change) => change.status !== 'same' && change.name.split('.')[0] === name,
-        );
       }
     },
   },
   livepatch: {
     needs: ['tables', 'placement'],
-    *find({ livepatch, placement }) {
+    *find({ livepatch, placement, elf }) {
       const all = replacements(livepatch);
       for (const one of all) {
         const missing = copiesOf(placement?.get(keyOf(one)), one.oldName).filter(
-          (into) => !all.some((other) => other.object === one.object && other.oldName.split('.')[0] === into),
+          (into) => !all.some((other) => other.object === one.object && sourceName(other.oldName) === into),
         );
-        if (missing.length > 0) yield missed(one, missing);
+        if (missing.length === 0) continue;
+        // Whoever compares objects knows that these copies are the same on both sides.
+        if (isObjectDiff(livepatch, elf)) yield left(one, missing);
+        else yield missed(one, missing);
       }
     },
   },
 };
 
+function left({ object, oldName }: Replacement, missing: readonly string[]): Observation {
+  return {
+    severity: 'note',
+    certainty: 'likely',
+    what: `${oldName} of ${object} is replaced, and ${list(missing)} ${verb(missing, 'keeps its copy', 'keep their copies')}`,
+    why: 'the livepatch was made by comparing objects, and there these copies are the same on both sides',
+    evidence: [
+      "the unit that defines it, compiled with the kernel's own compiler and flags",
+      'symbols of the module',
+    ],
+    at: { symbol: oldName },
+  };
+}
+
 function missed({ object, oldName }: Replacement, missing: readonly string[]): Observation {
   return {
-    what: `${oldName} of ${object} is replaced, but ${list(missing)} ${missing.length === 1 ? 'holds a copy' : 'hold copies'} of it and ${missing.length === 1 ? 'is' : 'are'} not`,
+    what: `${oldName} of ${object} is replaced, but ${list(missing)} ${verb(missing, 'holds a copy of it and is', 'hold copies of it and are')} not`,
     why: 'these callers go on running the old code, and the kernel says that patching is complete',
     next: `replace ${list(missing)} as well, or say why the copies do not matter`,
     evidence: ["the unit that defines it, compiled with the kernel's own compiler and flags"],
@@ -64,16 +84,12 @@ function missed({ object, oldName }: Replacement, missing: readonly string[]): O
 
 /** Out-of-line functions that hold a copy of `name`, which has code of its own as well. Sorted, each once. */
 function copiesOf(placement: Placement | undefined, name: string): string[] {
-  const found = placement?.functions.get(name.split('.')[0]);
+  const found = placement?.functions.get(sourceName(name));
   if (!found || found.symbols.length === 0) return [];
-  return [...new Set(found.inlined.map((copy) => copy.into))].filter((into) => into !== found.name).sort();
+  return unique(found.inlined.map(({ into }) => into)).filter((into) => into !== found.name);
 }
 
 /** How {@link LivepatchEvidence.placement} names a replaced function. */
 function keyOf({ object, oldName, sympos }: Replacement): string {
   return `${object}:${oldName},${sympos}`;
-}
-
-function list(names: readonly string[]): string {
-  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }

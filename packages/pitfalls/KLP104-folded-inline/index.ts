@@ -15,21 +15,23 @@ export const klp104: Pitfall = {
   safeWay:
     "Take the callers from gcc's -fdump-ipa-clones, from clang's optimisation record, or from a comparison of the objects before and after.",
   unit: {
-    needs: ['placement', 'dwarf', 'edits'],
+    needs: ['placement', 'edits'],
     *find(evidence) {
       const { placement, edits, comparison } = evidence;
+      if (placement?.before.witnesses.includes('dwarf') !== true) return;
       const names = editedNames((edits ?? []).filter((edit) => !isMacro(edit) && !isHeader(edit.path)));
       const inObject = new Set(comparison.before.pieces.map(({ name }) => sourceName(name)));
       for (const name of names) {
-        const found = placement?.before.functions.get(name);
-        if (inObject.has(name) || (found?.symbols.length ?? 0) > 0) continue;
-        const inlined = found?.inlined ?? [];
-        if (inlined.some(({ by }) => by.includes('dwarf'))) continue;
-        // A function that only the after side has is new, not folded.
-        if (!found && (placement?.after.functions.get(name)?.symbols.length ?? 0) > 0) continue;
-        const into = copiesIn(placement?.before, name);
+        const found = placement.before.functions.get(name);
+        if (!found || inObject.has(name) || found.symbols.length > 0) continue;
+        if (found.inlined.some(({ by }) => by.includes('dwarf'))) continue;
+        const into = copiesIn(placement.before, name);
         const changed = unique(changedFunctions(evidence).map((change) => sourceName(change.before.name)));
-        if (into.length === 0 && changed.length === 0) continue;
+        // Where the compiler's own record is at hand and names no copy, there is none.
+        const hasRecord = placement.before.witnesses.some((witness) =>
+          /ipa-clones|clang-remarks/.test(witness),
+        );
+        if (into.length === 0 && (hasRecord || changed.length === 0)) continue;
         yield {
           severity: 'note',
           ...(into.length > 0 ? {} : { certainty: 'likely' as const }),

@@ -1,8 +1,9 @@
 import type { ObjectModel, Piece } from '@klpkit/compare';
+import { isObjectDiff } from '../src/builders.ts';
 import { callersOf } from '../src/calls.ts';
 import { cloneOf, sourceName } from '../src/clones.ts';
 import { replacements } from '../src/evidence.ts';
-import { namesOfNew, refersTo } from '../src/module.ts';
+import { refersTo } from '../src/module.ts';
 import type { Pitfall } from '../src/pitfall.ts';
 import { isTouched } from '../src/unit.ts';
 import { list, unique } from '../src/words.ts';
@@ -44,24 +45,23 @@ export const klp105: Pitfall = {
   },
   livepatch: {
     needs: ['tables', 'kernel', 'code'],
-    *find({ livepatch, kernel, model }) {
-      if (!kernel || !model) return;
+    *find({ livepatch, kernel, model, elf }) {
+      if (!kernel || !model || isObjectDiff(livepatch, elf)) return;
       const all = replacements(livepatch);
-      for (const one of all) {
-        const { object, oldName, sympos } = one;
+      for (const { object, oldName, sympos } of all) {
         if (cloneOf(oldName)) continue;
         const parts = kernel
           .relatives(object, oldName)
           .filter((name) => cloneOf(name)?.kinds.includes('part') && cloneOf(name)?.source === oldName);
         const called = kernel.calls(object, oldName, sympos) ?? [];
-        // What was built from compiled objects knows of the part: it replaces it, brings it along or calls the one of the kernel.
+        // Whoever knows of the part replaces it, brings it along or calls the one of the kernel.
         const unknown = parts.filter(
           (part) =>
             called.includes(part) &&
             !all.some((other) => other.object === object && other.oldName === part) &&
             !refersTo(model, livepatch, part),
         );
-        if (unknown.length === 0 || namesOfNew(model, one).includes(oldName)) continue;
+        if (unknown.length === 0) continue;
         yield {
           severity: 'warning',
           certainty: 'likely',

@@ -1,3 +1,4 @@
+import { isObjectDiff } from '../src/builders.ts';
 import { touchedCloneSets } from '../src/clone-sets.ts';
 import { isClone } from '../src/clones.ts';
 import { replacements } from '../src/evidence.ts';
@@ -40,8 +41,8 @@ export const klp107: Pitfall = {
   },
   livepatch: {
     needs: ['tables', 'code'],
-    *find({ livepatch, model }) {
-      if (!model) return;
+    *find({ livepatch, model, elf }) {
+      if (!model || isObjectDiff(livepatch, elf)) return;
       for (const one of replacements(livepatch)) {
         if (!isClone(one.oldName, 'constprop') || isClone(one.oldName, 'isra') || isCompiledClone(model, one))
           continue;

@@ -1,4 +1,5 @@
 import type { ObjectModel } from '@klpkit/compare';
+import { isObjectDiff } from '../src/builders.ts';
 import { cloneOf } from '../src/clones.ts';
 import { replacements } from '../src/evidence.ts';
 import { isCompiledClone } from '../src/module.ts';
@@ -45,8 +46,8 @@ export const klp108: Pitfall = {
   },
   livepatch: {
     needs: ['tables', 'code'],
-    *find({ livepatch, model }) {
-      if (!model) return;
+    *find({ livepatch, model, elf }) {
+      if (!model || isObjectDiff(livepatch, elf)) return;
       for (const one of replacements(livepatch)) {
         const clone = cloneOf(one.oldName);
         if (!clone || clone.number === 0 || isCompiledClone(model, one)) continue;

@@ -1,3 +1,4 @@
+import { isObjectDiff } from '../src/builders.ts';
 import { replacements } from '../src/evidence.ts';
 import type { Pitfall } from '../src/pitfall.ts';
 import { canReturn, codeCanReturn, lastCalls } from '../src/returns.ts';
@@ -45,14 +46,16 @@ export const klp113: Pitfall = {
   },
   livepatch: {
     needs: ['tables', 'kernel', 'code'],
-    *find({ livepatch, kernel, model }) {
-      if (!kernel || !model) return;
+    *find({ livepatch, kernel, model, elf }) {
+      // Whoever compares objects has the callers too: their code changes.
+      if (!kernel || !model || isObjectDiff(livepatch, elf)) return;
       const all = replacements(livepatch);
       for (const { object, oldName, sympos, newSymbol } of all) {
-        const old = kernel.code(object, oldName, sympos);
+        // Code of a module is not relocated: its returns and its jumps to others cannot be told from jumps within.
+        const old = object === 'vmlinux' ? kernel.code(object, oldName, sympos) : undefined;
         const now = newSymbol === undefined ? undefined : model.named(newSymbol)[0];
         if (!old || old.length === 0 || !now || codeCanReturn(model, old) || !canReturn(model, now)) continue;
-        // A livepatch that was made from objects replaces the callers too.
+        // Where callers are replaced too, the author has thought of it.
         const replaced = all.filter(
           (other) =>
             other.object === object &&

@@ -22,7 +22,7 @@ export const klp117: Pitfall = {
           severity: 'warning',
           what: `${name} has no storage in the running kernel: ${list(oldWriters)} ${verb(oldWriters, 'writes', 'write')} it and nothing read it, so the stores were deleted`,
           why: `${list(readers)} ${verb(readers, 'reads', 'read')} it now; when the livepatch is loaded the variable starts at its initial value, whatever was stored before`,
-          next: `see that ${list(newReaders)} ${verb(newReaders, 'does', 'do')} right while ${name} has its initial value, or set it in a callback; then say so with an override of KLP117`,
+          next: `see that ${list(newReaders)} ${verb(newReaders, 'does', 'do')} right while ${name} has its initial value, or set it in a callback`,
           evidence: ['symbols of both objects', 'lines that the fix edits'],
           at: { symbol: name },
         };

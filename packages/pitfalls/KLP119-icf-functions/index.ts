@@ -1,4 +1,5 @@
 import type { Piece } from '@klpkit/compare';
+import { isObjectDiff } from '../src/builders.ts';
 import { callersOf } from '../src/calls.ts';
 import { replacements } from '../src/evidence.ts';
 import type { Pitfall } from '../src/pitfall.ts';
@@ -45,8 +46,10 @@ export const klp119: Pitfall = {
   },
   livepatch: {
     needs: ['tables', 'kernel'],
-    *find({ livepatch, kernel }) {
+    *find({ livepatch, kernel, elf }) {
       if (!kernel) return;
+      // Whoever compares objects has seen which callers mean which name, and replaces those that mean another body.
+      const severity = isObjectDiff(livepatch, elf) ? 'note' : 'warning';
       const all = replacements(livepatch);
       for (const { object, oldName, sympos } of all) {
         const isStatic = (name: string) => {
@@ -63,7 +66,7 @@ export const klp119: Pitfall = {
           );
         if (twins.length === 0) continue;
         yield {
-          severity: 'warning',
+          severity,
           certainty: 'likely',
           what: `${oldName} of ${object} shares its code with ${list(twins)}: the compiler folded identical functions`,
           why: `the livepatch diverts the one body, so whoever calls ${list(twins)} gets the new ${oldName} as well`,

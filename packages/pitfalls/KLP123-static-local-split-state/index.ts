@@ -1,4 +1,5 @@
 import { isFreshPiece, isNumbered, stemOf } from '@klpkit/compare';
+import { isObjectDiff } from '../src/builders.ts';
 import { holdersOf } from '../src/calls.ts';
 import { replacements } from '../src/evidence.ts';
 import type { Pitfall } from '../src/pitfall.ts';
@@ -18,8 +19,9 @@ export const klp123: Pitfall = {
   foundBy: ['compare'],
   livepatch: {
     needs: ['tables', 'kernel', 'code'],
-    *find({ livepatch, kernel, model }) {
-      if (!kernel || !model) return;
+    *find({ livepatch, kernel, model, elf }) {
+      // Whoever compares objects refers to the variables of the kernel, and brings only new ones.
+      if (!kernel || !model || isObjectDiff(livepatch, elf)) return;
       const objects = unique(replacements(livepatch).map(({ object }) => object));
       for (const piece of model.pieces) {
         if (piece.kind !== 'object' || !isNumbered(piece.name) || isFreshPiece(piece)) continue;

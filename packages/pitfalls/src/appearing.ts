@@ -25,6 +25,8 @@ export function appearingVariables({ comparison, edits = [] }: UnitEvidence): Ap
   const edited = new Set(editedNames(edits));
   return data.flatMap(({ status, after: piece }) => {
     if (status !== 'new' || !piece || piece.binding !== STB.LOCAL || isFresh(piece)) return [];
+    // Which is which of several variables of one name is another question (KLP122).
+    if (data.some((other) => other.status === 'removed' && stem(other.name) === stem(piece.name))) return [];
     const kind = after.kindOf(piece.section);
     if ((kind !== 'data' && kind !== 'bss') || isDeclaredByFix(edits, stem(piece.name))) return [];
     const functions = holdersOf(after, piece).filter((one) => one.kind === 'function');

@@ -42,6 +42,13 @@ export function isMacro({ removed, added }: Edit): boolean {
   return [...removed, ...added].some((line) => /^\s*#\s*define\b/.test(line) || line.endsWith('\\'));
 }
 
+/** True when an edit is inside the definition of a type or a table, or in a header outside of any function. */
+function isDefinition(edit: Edit): boolean {
+  if (edit.inside || headsIn(edit).length > 0) return false;
+  const lines = [...edit.removed, ...edit.added].filter((line) => !/^\s*(\/?\*.*|\/\/.*)?$/.test(line));
+  return lines.some((line) => isHeader(edit.path) || /^\s/.test(line) || /^(struct|union|enum)\b/.test(line));
+}
+
 /** Functions that hold a copy of `name` on either side, sorted; `name` itself excepted. */
 export function holdersOfCopies({ placement }: UnitEvidence, name: string): string[] {
   return unique(
@@ -61,6 +68,8 @@ export function copiesIn(side: Placement | undefined, name: string): string[] {
  * knew something of another function, or of a variable, that is true no longer.
  */
 export function changedIndirectly(evidence: UnitEvidence): PairedChange[] {
+  // A macro or a type reaches functions without being inlined into them: nothing can be concluded then.
+  if ((evidence.edits ?? []).some((edit) => isMacro(edit) || isDefinition(edit))) return [];
   const edited = new Set(editedNames(evidence.edits ?? []));
   const reached = new Set(edited);
   for (const name of edited) for (const into of holdersOfCopies(evidence, name)) reached.add(into);
