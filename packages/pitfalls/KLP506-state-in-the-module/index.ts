@@ -21,8 +21,9 @@ export const klp506: Pitfall = {
     *find({ livepatch, model }) {
       if (!model || (livepatch.patch?.states.length ?? 0) > 0) return;
       const tables = klpTables(model);
+      const used = usedByCode(model);
       const names = model.pieces
-        .filter((piece) => isState(model, piece) && !tables.has(piece) && isWritten(model, piece))
+        .filter((piece) => isState(model, piece) && !tables.has(piece) && used.has(piece))
         .map(({ name }) => name);
       if (names.length === 0) return;
       yield {
@@ -47,13 +48,13 @@ function isState(model: ObjectModel, piece: Piece): boolean {
     : false;
 }
 
-/** Refers to it: any code of the module. What nothing refers to is a table's or a leftover. */
-function isWritten(model: ObjectModel, piece: Piece): boolean {
-  return model.pieces.some(
-    (user) =>
-      user.kind === 'function' &&
-      model.referencesOf(user).some(({ target }) => target.kind === 'piece' && target.piece === piece),
-  );
+/** Pieces that code of the module refers to. What nothing refers to is a table's or a leftover. */
+function usedByCode(model: ObjectModel): Set<Piece> {
+  const used = new Set<Piece>();
+  for (const user of model.pieces)
+    if (user.kind === 'function')
+      for (const { target } of model.referencesOf(user)) if (target.kind === 'piece') used.add(target.piece);
+  return used;
 }
 
 /** What klp_enable_patch() is given, and everything that leads from there. */

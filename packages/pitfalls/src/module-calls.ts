@@ -34,12 +34,17 @@ export function callsOf(model: ObjectModel, piece: Piece): KernelCall[] {
     const name = nameOf(reference);
     return name !== undefined && isBranch(model, piece, reference) ? [{ name, reference }] : [];
   });
-  const known = wanted.length > 0 && model.arch.machine === EM.X86_64 ? argumentsAt(model, piece) : undefined;
+  // Decoding is slow, and most calls are asked for their names alone.
+  let known: ReturnType<typeof argumentsAt> | undefined;
   return wanted.map(({ name, reference }) => ({
     name,
     from: piece,
     offset: reference.offset,
-    args: known?.get(reference.offset) ?? [],
+    get args() {
+      if (model.arch.machine !== EM.X86_64) return [];
+      known ??= argumentsAt(model, piece);
+      return known.get(reference.offset) ?? [];
+    },
   }));
 }
 
@@ -115,13 +120,18 @@ export interface ReachedCall extends KernelCall {
   readonly way: readonly string[];
 }
 
+/** A spread would ask for the arguments at once. */
+function withWay(call: KernelCall, way: readonly string[]): ReachedCall {
+  return Object.create(call, { way: { value: way, enumerable: true } });
+}
+
 /** All calls out of the module that a function comes to, itself or through others of the module; the shortest way to each function. */
 export function reachedCalls(model: ObjectModel, from: Piece): ReachedCall[] {
   const ways = new Map<Piece, readonly string[]>([[from, [from.name]]]);
   const found: ReachedCall[] = [];
   for (const [piece, way] of ways) {
     for (const part of partsOf(model, piece)) {
-      found.push(...callsOf(model, part).map((call) => ({ ...call, way })));
+      found.push(...callsOf(model, part).map((call) => withWay(call, way)));
       for (const reference of model.referencesOf(part)) {
         const { target } = reference;
         if (target.kind !== 'piece' || target.piece.kind !== 'function' || !isBranch(model, part, reference))

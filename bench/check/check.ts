@@ -1,0 +1,108 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { checkModule } from '@klpkit/author';
+import { addKernel } from '@klpkit/kernel';
+import { pitfallOf } from '@klpkit/pitfalls';
+import { makeModule } from '../../packages/livepatch/src/testing/module.ts';
+
+/**
+ * What `klpkit check` says of livepatches that are proven, where every error is a false alarm, and how long it takes for large ones.
+ */
+const { values } = parseArgs({
+  options: {
+    kernel: { type: 'string', default: 'debian:6.12.115+deb12-amd64' },
+    /** Folder with proven livepatches of that kernel. */
+    modules: { type: 'string' },
+    table: { type: 'string' },
+  },
+});
+const kernel = await addKernel(values.kernel);
+const lines: string[] = [`# klpkit check on ${values.kernel}`, ''];
+
+if (values.modules) await falseAlarms(values.modules);
+await large();
+const text = `${lines.join('\n')}\n`;
+if (values.table) await writeFile(values.table, text);
+process.stdout.write(text);
+
+async function falseAlarms(folder: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.ko')).sort();
+  const warnings: number[] = [];
+  const errors: string[] = [];
+  const byId = new Map<string, { severity: string; count: number; example: string }>();
+  const unchecked = new Map<string, number>();
+  const start = performance.now();
+  for (const name of names) {
+    const { judgement } = await checkModule(basename(name), await readFile(join(folder, name)), { kernel });
+    warnings.push(judgement.findings.filter(({ severity }) => severity === 'warning').length);
+    for (const { id, severity, what } of judgement.findings) {
+      if (severity === 'error') errors.push(`${name}: ${id}: ${what}`);
+      const known = byId.get(`${severity} ${id}`);
+      if (known) known.count++;
+      else byId.set(`${severity} ${id}`, { severity, count: 1, example: what });
+    }
+    for (const { id } of judgement.unchecked) unchecked.set(id, (unchecked.get(id) ?? 0) + 1);
+  }
+  const ms = (performance.now() - start) / Math.max(1, names.length);
+  warnings.sort((a, b) => a - b);
+  lines.push(
+    `${names.length} livepatches that are proven: ${errors.length} errors, warnings per livepatch: median ${warnings[warnings.length >> 1] ?? 0}, most ${warnings.at(-1) ?? 0}; ${ms.toFixed(0)} ms each in one process.`,
+    '',
+    ...errors.map((error) => `- ${error}`),
+    '| finding | how often | title | for example |',
+    '|---|---|---|---|',
+    ...[...byId]
+      .sort((a, b) => b[1].count - a[1].count)
+      .map(
+        ([key, { count, example }]) =>
+          `| ${key} | ${count} | ${pitfallOf(key.split(' ')[1])?.title ?? ''} | ${example} |`,
+      ),
+    '',
+    `Not checked: ${[...unchecked]
+      .map(([id, count]) => `${id} (${count})`)
+      .sort()
+      .join(', ')}`,
+    '',
+  );
+}
+
+/** Livepatches of many functions, each with several calls and variables, as real gcc and ld make them. */
+async function large(): Promise<void> {
+  lines.push('| livepatch | MB | relocations | s | peak MB |', '|---|---|---|---|---|');
+  for (const [functions, uses] of [
+    [250, 20],
+    [500, 20],
+    [1000, 20],
+    [2000, 50],
+  ]) {
+    const ko = await makeModule(generated(functions, uses));
+    const start = performance.now();
+    const { evidence } = await checkModule('large.ko', ko, { kernel });
+    const seconds = (performance.now() - start) / 1000;
+    const relocations = (evidence.model?.pieces ?? []).reduce(
+      (sum, piece) => sum + (evidence.model?.referencesOf(piece).length ?? 0),
+      0,
+    );
+    lines.push(
+      `| ${functions} functions | ${(ko.length / 1e6).toFixed(1)} | ${relocations} | ${seconds.toFixed(2)} | ${(process.memoryUsage.rss() / 1e6).toFixed(0)} |`,
+    );
+  }
+}
+
+function generated(functions: number, uses: number): string {
+  const all = Array.from({ length: functions }, (_, index) => index);
+  const names = Array.from({ length: uses }, (_, index) => index);
+  return [
+    'extern int printk(const char *, ...);',
+    ...names.map((use) => `extern int ref_${use}(int);`),
+    ...all.map(
+      (index) =>
+        `static int state_${index}; int new_${index}(int x) { ${names.map((use) => `x += ref_${use}(x + state_${index});`).join(' ')} return x; }`,
+    ),
+    `static struct klp_func funcs[] = { ${all.map((index) => `{ "vfs_function_${index}", new_${index} }`).join(', ')}, { } };`,
+    'static struct klp_object objs[] = { { 0, funcs }, { } };',
+    'static struct klp_patch patch = { &__this_module, objs, 0, 1 };',
+    'init { return klp_enable_patch(&patch); }',
+  ].join('\n');
+}
