@@ -79,6 +79,34 @@ describe('variables', () => {
     expect(c.findings[0].what).toContain('at byte 6 0x8 before, 0x9 after');
   });
 
+  test('a constant table that grows has other content; a variable that does has another shape', async () => {
+    const source = (declaration: string) => `
+      ${declaration} table[] = { 1, 2,
+      #ifdef FIX
+      3,
+      #endif
+      };
+      int first(int n) { return external(table[n]); }
+      int second(int n) { return external(table[n] + 1); }`;
+    const constant = await comparePair(source('static const int'));
+    expect(constant.findings).toMatchObject([
+      {
+        id: 'KLP503',
+        what: 'the constant table changes its content: 8 bytes before, 12 after',
+        why: expect.stringMatching(/; it is used by first, second$/),
+      },
+    ]);
+    const initial = await comparePair(source('volatile int section(".init.data")'));
+    expect(found(initial)).toEqual(['KLP407 table']);
+    const variable = await comparePair(source('volatile int'));
+    expect(variable.findings).toMatchObject([
+      {
+        id: 'KLP502',
+        why: expect.stringMatching(/; it is used by first, second, and whatever other unit names it$/),
+      },
+    ]);
+  });
+
   test('a table of strings, by the strings', async () => {
     const source = (fix: string) => `
       #ifdef FIX

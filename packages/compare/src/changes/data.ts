@@ -1,5 +1,5 @@
 import type { Finding } from '@klpkit/findings';
-import type { Section } from '@klpkit/formats';
+import { type Section, STB } from '@klpkit/formats';
 import type { ObjectModel, Piece } from '../model/model.ts';
 import { isFreshPiece } from './names.ts';
 import { compareRegistration } from './registration.ts';
@@ -46,20 +46,23 @@ function comparePair(sides: Sides, b: Piece, a: Piece): Finding | undefined {
     new Set([was, is, 'data', 'bss']).size === 2 && storageClass(b.section) === storageClass(a.section);
   const samePlace = storage || (was === is && sectionClass(b.section) === sectionClass(a.section));
   const grown = samePlace && ownAlignment(sides.before, b) < ownAlignment(sides.after, a);
-  if (b.size !== a.size || !samePlace || grown) {
+  // A constant table that grows or shrinks has other content, whatever its shape.
+  const isTable = was === is && samePlace && !grown && (is === 'rodata' || is === 'init');
+  if (!isTable && (b.size !== a.size || !samePlace || grown)) {
     const shape = (model: ObjectModel, piece: Piece) =>
       `${piece.size} bytes in ${piece.section.name}${grown ? `, aligned to ${ownAlignment(model, piece)}` : ''}`;
     return {
       id: 'KLP502',
       severity: 'error',
       what: `the variable ${a.name} changes its shape: ${shape(sides.before, b)} before, ${shape(sides.after, a)} after`,
-      why: 'the running kernel has the variable in its old shape, and code that stays unpatched uses it so',
+      why: `the running kernel has the variable in its old shape, and code that stays unpatched uses it so${usedBy(sides, b)}`,
       next: 'leave the variable as it is and put the new part in a variable of its own, or in a shadow variable',
       at,
     };
   }
   if ((was === 'bss' && is === 'bss') || sameContent(sides, b, a)) return undefined;
-  const where = firstDataDifference(sides, b, a);
+  const where =
+    b.size === a.size ? firstDataDifference(sides, b, a) : `: ${b.size} bytes before, ${a.size} after`;
   if (is === 'init')
     return {
       id: 'KLP407',
@@ -74,7 +77,7 @@ function comparePair(sides: Sides, b: Piece, a: Piece): Finding | undefined {
       id: 'KLP503',
       severity: 'error',
       what: `the constant ${a.name} changes its content${where}`,
-      why: 'a livepatch replaces functions; the running kernel keeps the constant that it has, and others point to it',
+      why: `a livepatch replaces functions; the running kernel keeps the constant that it has, and others point to it${usedBy(sides, b)}`,
       next: 'patch the functions that read it (or that its pointers lead to) instead, or leave this part out of the livepatch',
       at,
     };
@@ -82,10 +85,26 @@ function comparePair(sides: Sides, b: Piece, a: Piece): Finding | undefined {
     id: 'KLP501',
     severity: 'error',
     what: `the variable ${a.name} changes its initial value${where}`,
-    why: 'the running kernel initialised the variable long ago; a new initial value never reaches it',
+    why: `the running kernel initialised the variable long ago; a new initial value never reaches it${usedBy(sides, b)}`,
     next: 'set the new value in a pre_patch or post_patch callback, or leave this part out of the livepatch',
     at,
   };
+}
+
+/** Who refers to a variable in the unfixed unit, as the end of a sentence; a global one may be used elsewhere too. */
+function usedBy({ before }: Sides, variable: Piece): string {
+  const names = before.pieces
+    .filter((piece) => piece !== variable && refersTo(before, piece, variable))
+    .map(({ name }) => name)
+    .sort();
+  const shown = names.slice(0, 3).join(', ') + (names.length > 3 ? ` and ${names.length - 3} more` : '');
+  const elsewhere = variable.binding === STB.LOCAL ? '' : 'whatever other unit names it';
+  const users = [shown, elsewhere].filter((each) => each !== '').join(', and ');
+  return users === '' ? '' : `; it is used by ${users}`;
+}
+
+function refersTo(model: ObjectModel, piece: Piece, variable: Piece): boolean {
+  return model.referencesOf(piece).some(({ target }) => target.kind === 'piece' && target.piece === variable);
 }
 
 /** Alignment that the variable asks for, where its section is its own; 0 where others share it. */
