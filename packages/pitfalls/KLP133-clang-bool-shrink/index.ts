@@ -12,7 +12,6 @@ export const klp133: Pitfall = {
   seen: 'clang-14, clang-16, clang-19; gcc does not do it',
   safeWay:
     'Put the new state into a variable of its own that the livepatch brings, set it from the old one in a callback, and patch every function that uses it.',
-  foundBy: ['compare'],
   unit: {
     needs: [],
     *find({ comparison }) {

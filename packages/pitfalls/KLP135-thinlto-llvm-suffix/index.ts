@@ -12,7 +12,6 @@ export const klp135: Pitfall = {
   seen: 'clang-14, clang-19 with lld',
   safeWay:
     'Take the name from the kernel at hand when the livepatch is built, never from an earlier build, and compare linked objects: those of single units hold bitcode.',
-  foundBy: ['read'],
   unit: {
     needs: [],
     *find({ comparison }) {

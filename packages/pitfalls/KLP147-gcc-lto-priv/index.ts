@@ -12,7 +12,6 @@ export const klp147: Pitfall = {
   seen: 'gcc-12 -flto; no kernel of Debian is built so',
   safeWay:
     'Compare linked objects, and take names from the kernel at hand. Mainline does not build with gcc’s LTO.',
-  foundBy: ['read'],
   unit: {
     needs: [],
     *find({ comparison }) {

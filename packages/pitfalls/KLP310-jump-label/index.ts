@@ -7,7 +7,7 @@ export const klp310: Pitfall = {
   title: 'A static branch on a key of a module',
   severity: 'error',
   statement:
-    'The kernel sets up the static branches of a livepatch while it loads, and resolves its references to a module later, when that module is there: a branch on a key of the module is then never set, or is set by what lies at address zero.',
+    'The kernel sets up the static branches of a livepatch while it loads, and resolves its references to a module later, when that module is there: for a key of the module it then takes the table entry itself for the key.',
   seen: 'gcc-12, clang-14, clang-19; keys of vmlinux are fine since Linux 5.8',
   safeWay:
     'Ask static_key_enabled() in the new code, which looks when it runs. klpkit silences tracepoints of modules in the new code, and says so.',

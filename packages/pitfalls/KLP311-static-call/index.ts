@@ -7,7 +7,7 @@ export const klp311: Pitfall = {
   title: 'A static call of a module',
   severity: 'error',
   statement:
-    'The kernel reads .static_call_sites of a livepatch while it loads, before references to a module are resolved, so a site that names a static call of a module is entered with nothing in it.',
+    'The kernel reads .static_call_sites of a livepatch while it loads, before references to a module are resolved, so for a site that names a static call of a module it takes the entry itself for the key.',
   seen: 'gcc-12, clang-19; headers of Linux 6.1',
   safeWay:
     'Call through the trampoline __SCT__NAME in the ordinary way, without an entry in the table: that follows every update. klpkit does so, and says so; in source it is KLP_STATIC_CALL().',
