@@ -43,6 +43,7 @@ const usage = `usage: npm run bench:corpus -- --from 6.12.115 --to 6.12.117 …
   --resume              go on with FILE: what is finished there is not repeated (shards: put the files together first)
   --redo WORD…          with --resume: repeat what has this outcome or reason all the same
   --keep DIR            folder for the livepatches (.ko) and their reports (.json)
+  --build N             how many modules are made at most; the rest is compared and judged only (default all)
   --prove N             how many are proven in the VM, drawn by the seed; default all, 0 for none
   --per-boot N          livepatches in one boot (default 20)
   --max-units N         most units that a changed header may reach (default 300)
@@ -66,6 +67,7 @@ const { values } = parseArgs({
     resume: { type: 'boolean', default: false },
     redo: { type: 'string', multiple: true, default: [] },
     keep: { type: 'string' },
+    build: { type: 'string' },
     prove: { type: 'string' },
     'per-boot': { type: 'string', default: '20' },
     'max-units': { type: 'string', default: '300' },
@@ -209,6 +211,11 @@ async function kindsOf(
   return kinds;
 }
 
+/** Fixes of which there is a module. */
+function modules(): number {
+  return [...state.outcomes.values()].filter(({ livepatch }) => livepatch !== undefined).length;
+}
+
 async function compareOne(file: string, kind: FixToBuild['kind']): Promise<Outcome> {
   const known = state.outcomes.get(file);
   const { outcome, built, units } = await buildFix(step, {
@@ -216,6 +223,7 @@ async function compareOne(file: string, kind: FixToBuild['kind']): Promise<Outco
     kind,
     maxUnits: Number(values['max-units']),
     jobs: Number(values.jobs),
+    makesModule: values.build === undefined || modules() < Number(values.build),
     sourceLines: !values['no-lines'],
   });
   const second = values['second-opinion']

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BuiltLivepatch, buildLivepatch, type ComparedUnit } from '@klpkit/author';
-import { Refusal } from '@klpkit/findings';
+import { assessFix, type BuiltLivepatch, buildLivepatch, type ComparedUnit } from '@klpkit/author';
+import { type Finding, Refusal } from '@klpkit/findings';
 import type { Kernel } from '@klpkit/kernel';
 import { patchOf } from './changed.ts';
 import {
   type Compared,
   countUnit,
+  defect,
   nothingCompared,
   type Outcome,
   type Reason,
@@ -34,6 +35,8 @@ export interface FixToBuild {
   readonly maxUnits: number;
   /** Compilers at once. */
   readonly jobs: number;
+  /** Make the module; else the fix is only judged. */
+  readonly makesModule: boolean;
   /** Source lines for the reasons, which cost another compilation. */
   readonly sourceLines: boolean;
 }
@@ -60,7 +63,7 @@ export function livepatchName(file: string): string {
 /** Builds the fix of one file, with the other changed files that it does not compile without. */
 export async function buildFix(
   step: Step,
-  { file, kind, maxUnits, jobs, sourceLines }: FixToBuild,
+  { file, kind, maxUnits, jobs, makesModule, sourceLines }: FixToBuild,
 ): Promise<Attempt> {
   const start = performance.now();
   let along: string[] = [];
@@ -88,39 +91,47 @@ export async function buildFix(
       units,
     });
     const text = await patchOf(step.from.sourceDir, step.to.sourceDir, [...along, file].sort());
+    const patches = [{ name: 'fix.patch', text }];
+    const options = {
+      sourceLines,
+      maxUnits,
+      jobs,
+      onUnit(unit: ComparedUnit) {
+        compared = countUnit(compared, unit);
+        if (unit.judged) units.push(unit);
+      },
+      ...(kind !== 'header' && along.length > 0
+        ? {
+            units: [file],
+            overrides: new Map([
+              ['header-outside-units', 'the fix of one source; its headers serve this unit alone'],
+            ]),
+          }
+        : {}),
+    };
+    let errors: readonly Finding[];
     try {
-      const result = await buildLivepatch(step.from, [{ name: 'fix.patch', text }], {
-        name: livepatchName(file),
-        sourceLines,
-        maxUnits,
-        jobs,
-        onUnit(unit) {
-          compared = countUnit(compared, unit);
-          if (unit.judged) units.push(unit);
-        },
-        ...(kind !== 'header' && along.length > 0
-          ? {
-              units: [file],
-              overrides: new Map([
-                ['header-outside-units', 'the fix of one source; its headers serve this unit alone'],
-              ]),
-            }
-          : {}),
-      });
-      if (result.outcome === 'built') return finish('built', [], result);
-      return finish(
-        'refused',
-        result.findings.filter(({ id }) => id === 'nothing-changed').map(({ id, what }) => ({ id, what })),
-      );
-    } catch (error) {
-      const more = turn < mostTurns ? await missing(step, file, kind, error, along) : [];
-      if (more.length === 0) {
-        const { outcome, reasons } = reasonsOf(error);
-        return finish(outcome, reasons);
+      if (makesModule) {
+        const result = await buildLivepatch(step.from, patches, { ...options, name: livepatchName(file) });
+        if (result.outcome === 'built') return finish('built', [], result);
+        return finish('refused', nothingIn(result.findings));
       }
-      along = [...new Set([...along, ...more])].sort();
+      const { verdict, findings } = await assessFix(step.from, patches, { ...options, sourceLines: false });
+      if (verdict === 'nothing') return finish('refused', nothingIn(findings));
+      if (verdict !== 'refused') return finish('buildable', []);
+      errors = findings;
+    } catch (error) {
+      if (!(error instanceof Refusal)) return finish('failed', [defect(error)]);
+      errors = error.findings;
     }
+    const more = turn < mostTurns ? await missing(step, file, kind, errors, along) : [];
+    if (more.length === 0) return finish('refused', reasonsOf(errors));
+    along = [...new Set([...along, ...more])].sort();
   }
+}
+
+function nothingIn(findings: readonly Finding[]): Reason[] {
+  return findings.filter(({ id }) => id === 'nothing-changed').map(({ id, what }) => ({ id, what }));
 }
 
 function functionsOf({ plan }: BuiltLivepatch): string[] {
@@ -165,11 +176,10 @@ async function missing(
   step: Step,
   file: string,
   kind: FixToBuild['kind'],
-  error: unknown,
+  findings: readonly Finding[],
   along: readonly string[],
 ): Promise<string[]> {
-  if (!(error instanceof Refusal)) return [];
-  const failed = error.findings.filter(({ id }) => id === 'does-not-compile');
+  const failed = findings.filter(({ id }) => id === 'does-not-compile');
   if (failed.length === 0) return [];
   const isNew = (path: string) => path !== file && !along.includes(path);
   if (kind === 'header') {

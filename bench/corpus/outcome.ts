@@ -1,5 +1,5 @@
 import type { ComparedUnit } from '@klpkit/author';
-import { Refusal } from '@klpkit/findings';
+import type { Finding } from '@klpkit/findings';
 
 /** What became of one fix; one line of the bench's JSON. */
 export interface Outcome {
@@ -7,8 +7,8 @@ export interface Outcome {
   readonly file: string;
   /** Where its code lives; `header`: in the units that include it; `none`: this configuration does not build it. */
   readonly kind: 'built-in' | 'module' | 'header' | 'none';
-  /** `built`: to be proven. */
-  readonly outcome: 'built' | 'proven' | 'refused' | 'failed' | 'not-built';
+  /** `buildable`: judged, with nothing in the way, and no module made; `built`: to be proven. */
+  readonly outcome: 'buildable' | 'built' | 'proven' | 'refused' | 'failed' | 'not-built';
   /**
    * For `refused` and `failed`: ids of findings with their words; for `proven`: what the proof could not show; for `not-built`: the
    * options that are off.
@@ -90,12 +90,12 @@ export const nothingCompared: Compared = {
   data: 0,
 };
 
-/** The errors of a refusal; anything else is a defect. */
-export function reasonsOf(error: unknown): { outcome: 'refused' | 'failed'; reasons: Reason[] } {
-  if (!(error instanceof Refusal))
-    return { outcome: 'failed', reasons: [{ id: 'defect', what: String((error as Error).stack ?? error) }] };
-  const reasons = error.findings
-    .filter((finding) => finding.severity === 'error')
-    .map(({ id, what }) => ({ id, what }));
-  return { outcome: 'refused', reasons };
+/** The errors among findings. */
+export function reasonsOf(findings: readonly Finding[]): Reason[] {
+  return findings.filter((finding) => finding.severity === 'error').map(({ id, what }) => ({ id, what }));
+}
+
+/** Whatever else ends a build: a defect. */
+export function defect(error: unknown): Reason {
+  return { id: 'defect', what: String((error as Error).stack ?? error) };
 }

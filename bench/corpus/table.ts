@@ -15,8 +15,8 @@ export function tableOf(outcomes: readonly Outcome[], title: string): string {
   return [
     `# ${title}`,
     '',
-    '| area | fixes | proven | built, not proven | refused | failed |',
-    '|---|---|---|---|---|---|',
+    '| area | fixes | proven | built, not proven | judged, not built | refused | failed |',
+    '|---|---|---|---|---|---|---|',
     ...areas.map((area) =>
       totals(
         area,
@@ -57,7 +57,7 @@ export function tableOf(outcomes: readonly Outcome[], title: string): string {
 
 function totals(name: string, list: readonly Outcome[]): string {
   const count = (outcome: Outcome['outcome']) => list.filter((each) => each.outcome === outcome).length;
-  return `| ${name} | ${list.length} | ${count('proven')} | ${count('built')} | ${count('refused')} | ${count('failed')} |`;
+  return `| ${name} | ${list.length} | ${count('proven')} | ${count('built')} | ${count('buildable')} | ${count('refused')} | ${count('failed')} |`;
 }
 
 /** Livepatches that load and revert, and whose module the proof machine has no hardware for: said, not hidden. */

@@ -12,7 +12,7 @@ import {
   readIdentityUnit,
 } from '../../packages/author/src/build/testing/identity.ts';
 import { random } from '../corpus/sample.ts';
-import { someUnits } from '../speed/units.ts';
+import { drawUnits } from '../speed/units.ts';
 import { diskWorkload, workload, workloadModules } from './workload.ts';
 
 /**
@@ -22,10 +22,10 @@ import { diskWorkload, workload, workloadModules } from './workload.ts';
 const { values } = parseArgs({
   options: {
     kernel: { type: 'string', default: 'debian:6.12.117+deb12-amd64' },
-    units: { type: 'string', default: '40' },
-    functions: { type: 'string', default: '400' },
+    functions: { type: 'string', default: '2000' },
     seed: { type: 'string', default: '1' },
-    'per-livepatch': { type: 'string', default: '50' },
+    'per-livepatch': { type: 'string', default: '250' },
+    json: { type: 'string' },
     table: { type: 'string' },
     'no-proof': { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
@@ -41,19 +41,43 @@ interface Choice {
 
 const kernel = await addKernel(values.kernel);
 const identity = await openIdentity(kernel);
-const drawn = await someUnits(kernel, Number(values.units), seed);
+const wanted = Number(values.functions);
+/** Reasons for which ftrace, and so livepatching, knows nothing of a function. */
+const outside = new Map([
+  ['KLP130', 'ftrace has no entry in it'],
+  ['KLP407', 'it runs at boot or load alone'],
+]);
 const units: IdentityUnit[] = [];
-for (const unit of drawn) {
-  units.push(await readIdentityUnit(identity, unit));
-  say(`${units.length}/${drawn.length} ${unit.source}: ${units.at(-1)?.replaceable.length} functions`);
+/** Functions that could be drawn. */
+let drawable = 0;
+// A unit has about eighteen functions that can be replaced; some more, so that those drawn are spread.
+for (const unit of await drawUnits(kernel, Math.ceil(wanted / 10), seed)) {
+  if (drawable >= wanted * 1.05) break;
+  const read = await readIdentityUnit(identity, unit);
+  units.push(read);
+  drawable += read.replaceable.length + read.leftOut.filter(({ reason }) => !outside.has(reason)).length;
+  say(`${units.length} ${unit.source}: ${read.replaceable.length} functions, ${drawable} in all`);
 }
+const beyond = new Map<string, string[]>();
 const leftOut = new Map<string, string[]>();
-for (const unit of units)
-  for (const { name, reason } of unit.leftOut) leftOut.set(reason, [...(leftOut.get(reason) ?? []), name]);
-
-const choices = shuffled(
-  units.flatMap((unit) => unit.replaceable.map((piece): Choice => ({ unit, piece }))),
-).slice(0, Number(values.functions));
+const drawn = shuffled(
+  units.flatMap((unit): (Choice | { unit: IdentityUnit; name: string; reason: string })[] => [
+    ...unit.replaceable.map((piece) => ({ unit, piece })),
+    ...unit.leftOut.flatMap(({ name, reason }) => {
+      if (!outside.has(reason)) return [{ unit, name, reason }];
+      beyond.set(reason, [...(beyond.get(reason) ?? []), name]);
+      return [];
+    }),
+  ]),
+).slice(0, wanted);
+const choices = drawn.filter((each): each is Choice => 'piece' in each);
+for (const each of drawn)
+  if ('reason' in each)
+    leftOut.set(each.reason, [
+      ...(leftOut.get(each.reason) ?? []),
+      `${each.unit.judged.unit.source}:${each.name}`,
+    ]);
+const leftOutCount = drawn.length - choices.length;
 const livepatches: IdentityLivepatch[] = [];
 const failures: string[] = [];
 for (const [number, batch] of batches().entries()) {
@@ -107,32 +131,55 @@ const loaded = proofs
   .filter(({ verdict }) => verdict === 'proven')
   .flatMap(({ name }) => livepatches.find(({ plan }) => plan.name === name)?.plan.objects ?? []);
 
-const total = units.reduce((sum, unit) => sum + unit.leftOut.length + unit.replaceable.length, 0);
+const isOfModule = ({ unit }: { unit: IdentityUnit }) => unit.judged.unit.owner !== 'vmlinux';
+const result = {
+  kernel: kernel.id,
+  seed,
+  units: units.map(({ judged }) => judged.unit.source).sort(),
+  drawn: drawn.length,
+  ofModules: drawn.filter(isOfModule).length,
+  replaced: choices.map(({ unit, piece }) => `${unit.judged.unit.owner}:${piece.name}`).sort(),
+  leftOut: Object.fromEntries([...leftOut].map(([reason, names]) => [reason, names.sort()])),
+  beyond: Object.fromEntries([...beyond].map(([reason, names]) => [reason, names.length])),
+  livepatches: livepatches.map(({ plan, relocations }) => ({
+    name: plan.name,
+    functions: countOf(plan.objects),
+    relocations,
+    verdict: proofs.find(({ name }) => name === plan.name)?.verdict ?? 'not proven',
+  })),
+  boots,
+  failures,
+  warnings,
+};
+const percent = ((100 * leftOutCount) / Math.max(drawn.length, 1)).toFixed(1);
 const table = [
   `# Functions replaced by copies of themselves, ${kernel.id}`,
   '',
-  `\`npm run bench:identity -- --units ${values.units} --functions ${values.functions} --seed ${values.seed}\``,
+  `\`npm run bench:identity -- --kernel ${values.kernel} --functions ${values.functions} --seed ${values.seed}\``,
   '',
   '| | |',
   '|---|---|',
   `| units | ${units.length}, of them ${units.filter(({ judged }) => judged.unit.owner !== 'vmlinux').length} of modules |`,
-  `| functions in them | ${total} |`,
-  `| that can be replaced | ${units.reduce((sum, unit) => sum + unit.replaceable.length, 0)} |`,
+  `| functions drawn | ${drawn.length}, of them ${result.ofModules} of modules, among those that ftrace can redirect |`,
+  `| left out | ${leftOutCount} (${percent} %) |`,
   `| built | ${countOf(built)} in ${livepatches.length} livepatches, ${livepatches.reduce((sum, each) => sum + each.relocations, 0)} symbols by KLP relocation |`,
   `| loaded, at work, taken back | ${countOf(loaded)}, of them ${countOf(loaded.filter(({ name }) => name !== 'vmlinux'))} of modules, in ${boots} ${boots === 1 ? 'boot' : 'boots'} |`,
   `| failures | ${failures.length} |`,
   '',
-  'Left out:',
+  `Not drawn from, since no livepatch can replace them: ${[...beyond].map(([reason, names]) => `${names.length} functions (${reason}: ${outside.get(reason)})`).join(', ') || 'none'}.`,
   '',
-  '| why | functions | such as |',
+  'Left out of those drawn:',
+  '',
+  '| why | count | functions |',
   '|---|---|---|',
   ...[...leftOut]
     .sort((a, b) => b[1].length - a[1].length || (a[0] < b[0] ? -1 : 1))
-    .map(([reason, names]) => `| ${reason} | ${names.length} | ${names.sort().slice(0, 3).join(', ')} |`),
+    .map(([reason, names]) => `| ${reason} | ${names.length} | ${names.sort().join(', ')} |`),
   '',
   ...listing('Failures', failures),
   ...listing('Warnings and notes of the proof', warnings),
 ].join('\n');
+if (values.json) await writeFile(values.json, `${JSON.stringify(result, undefined, 2)}\n`);
 if (values.table) await writeFile(values.table, table);
 process.stdout.write(table);
 if (failures.length > 0) process.exitCode = 1;

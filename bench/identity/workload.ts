@@ -1,20 +1,28 @@
 import type { Check } from '@klpkit/prove';
 
 /** A command that must say `ok` whatever is patched. */
-function always(command: string, timeoutSeconds = 60): Check {
+function always(command: string, timeoutSeconds = 180): Check {
   return { command, expectBefore: 'ok', expectPatched: 'ok', expectReverted: 'ok', timeoutSeconds };
 }
 
-/** What a kernel does all day, in a minute of an emulated one: files, processes, pipes, memory, network, a file system on a disk. */
+/** What a kernel does all day, in a minute or two of an emulated one: /proc, /sys, tracing, files, processes, pipes, memory, network. */
 export const workload: readonly Check[] = [
-  always('ls -lR /proc /sys > /dev/null 2>&1; echo ok', 180),
+  always('ls -lR /proc /sys > /dev/null 2>&1; echo ok', 300),
   always(
     'for f in /proc/[a-jl-z]* /proc/self/* /proc/net/* /proc/sys/*/*; do case $f in */sysrq-trigger|*/kmsg|*/kcore|*/pagemap|*/mem) ;; *) [ -f $f ] && timeout 2 head -c 65536 $f > /dev/null 2>&1;; esac; done; echo ok',
-    120,
+    240,
   ),
   always('seq 1 20000 | sort -rn | sort -n | tail -n 1 | grep -qx 20000 && echo ok'),
   always(
     'a=$(dd if=/dev/urandom bs=64k count=32 2>/dev/null | tee /tmp/random | md5sum); b=$(md5sum < /tmp/random); mv /tmp/random /tmp/moved && ln /tmp/moved /tmp/link && rm /tmp/moved /tmp/link && [ "$a" = "$b" ] && echo ok',
+  ),
+  always(
+    'find /sys/kernel /sys/devices/system /sys/class /sys/module /sys/fs /sys/block -type f -perm -444 2> /dev/null | grep -v -e /tracing/ -e /debug/ | head -n 800 | xargs -n 40 timeout 20 head -c 4096 > /dev/null 2>&1; echo ok',
+    240,
+  ),
+  always(
+    't=/sys/kernel/tracing; [ -e $t/trace ] || mount -t tracefs none $t; for e in sched/sched_switch irq/irq_handler_entry kmem/kmalloc; do echo 1 > $t/events/$e/enable; done; echo "vfs_*" > $t/set_ftrace_filter; echo function > $t/current_tracer; ls /proc/self > /dev/null; cat /proc/self/stat > /dev/null; n=$(grep -c -e vfs_ -e sched_switch $t/trace); echo nop > $t/current_tracer; echo > $t/set_ftrace_filter; for e in sched/sched_switch irq/irq_handler_entry kmem/kmalloc; do echo 0 > $t/events/$e/enable; done; echo > $t/trace; [ $n -gt 0 ] && echo ok',
+    240,
   ),
   always(
     'mkdir -p /tmp/t && mount -t tmpfs none /tmp/t && cp -r /bin /tmp/t/copy && find /tmp/t -type f -print0 | xargs -0 cat | md5sum > /dev/null; umount /tmp/t && echo ok',
