@@ -1,10 +1,11 @@
 import { modelOf, type ObjectModel } from '@klpkit/compare';
 import { UsageError } from '@klpkit/findings';
 import { type ElfFile, ET, FormatError, readElf, readModuleBytes } from '@klpkit/formats';
-import type { Kernel } from '@klpkit/kernel';
+import type { Kernel, OnProgress } from '@klpkit/kernel';
 import { checkRules, type Livepatch, readLivepatch } from '@klpkit/livepatch';
 import { checkLivepatch, type Judgement, type LivepatchEvidence, replacements } from '@klpkit/pitfalls';
 import { kernelEvidence } from './kernel.ts';
+import { placementsOf } from './placements.ts';
 
 /** Options of {@link checkModule}. */
 export interface CheckOptions {
@@ -14,8 +15,10 @@ export interface CheckOptions {
   readonly older?: Livepatch;
   /** The code of {@link CheckOptions.older}. */
   readonly olderModel?: ObjectModel | undefined;
-  /** Where the compiler put the replaced functions. */
-  readonly placement?: LivepatchEvidence['placement'];
+  /** Compile the units that the replaced functions come from, to see where the compiler put copies of them. Needs a kernel. */
+  readonly hasSources?: boolean;
+  readonly onProgress?: OnProgress | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A module as the rules saw it. */
@@ -34,16 +37,18 @@ export interface CheckedModule {
 export async function checkModule(
   file: string,
   bytes: Uint8Array,
-  { kernel, older, olderModel, placement }: CheckOptions = {},
+  { kernel, older, olderModel, hasSources, onProgress, signal }: CheckOptions = {},
 ): Promise<CheckedModule> {
-  const evidence = await livepatchEvidence(file, bytes, kernel);
-  const whole = {
-    ...evidence,
+  const read = await livepatchEvidence(file, bytes, kernel);
+  const placed =
+    kernel && hasSources ? await placementsOf(kernel, read.livepatch, { onProgress, signal }) : undefined;
+  const evidence: LivepatchEvidence = {
+    ...read,
     ...(older ? { older } : {}),
     ...(olderModel ? { olderModel } : {}),
-    ...(placement ? { placement } : {}),
+    ...(placed ? { placement: placed.placement, found: [...read.found, ...placed.findings] } : {}),
   };
-  return { evidence: whole, judgement: checkLivepatch(whole) };
+  return { evidence, judgement: checkLivepatch(evidence) };
 }
 
 async function livepatchEvidence(

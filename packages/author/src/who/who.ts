@@ -18,6 +18,8 @@ import { type Definitions, findDefinitions, type SourcePlace } from './find.ts';
 export interface WhoOptions {
   /** Look into this source alone: `fs/namei.c`. Needed for a function of a header, and where several units have one of the name. */
   readonly unit?: string | undefined;
+  /** Only what is part of this object is meant: `vmlinux`, or a module's name. */
+  readonly owner?: string | undefined;
   /** For a function of a header: compile every unit that includes it. */
   readonly allUnits?: boolean | undefined;
   /** Most units that `allUnits` compiles; default 50. */
@@ -102,7 +104,9 @@ export async function whoInlines(
     },
     signal,
   );
-  const known = results.flatMap((result) => (typeof result === 'object' ? [result] : []));
+  const known = results.flatMap((result) =>
+    typeof result === 'object' && (options.owner ?? result.owner) === result.owner ? [result] : [],
+  );
   const failed = units.units.filter((_, at) => results[at] === 'failed').map(({ source }) => source);
   const sources = [...new Set(known.map(({ source }) => source))];
   if (units.isOne && sources.length > 1)

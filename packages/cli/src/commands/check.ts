@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { Finding } from '@klpkit/findings';
+import { type Finding, UsageError } from '@klpkit/findings';
 import type { Kernel } from '@klpkit/kernel';
 import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
@@ -13,6 +13,7 @@ interface Flags extends JudgeFlags {
   readonly json: boolean;
   readonly kernel?: string;
   readonly replaces?: string;
+  readonly sources: boolean;
 }
 
 /** `klpkit check`: any livepatch, whoever built it, held against the rules. */
@@ -43,6 +44,13 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
         placeholder: 'OLD.ko',
         optional: true,
       },
+      sources: {
+        kind: 'boolean',
+        brief:
+          "Compile the units of the replaced functions from the kernel's source, to find callers with copies",
+        default: false,
+        withNegated: false,
+      },
       ...judgeFlags,
     },
     aliases: { k: 'kernel' },
@@ -61,10 +69,19 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
         ? undefined
         : (await checkModule(basename(flags.replaces), await readUserFile(flags.replaces))).evidence;
     const policy = await readPolicy(flags.policy, path);
+    if (flags.sources && !kernel)
+      throw new UsageError(
+        '--sources needs the kernel that the module is for, and it is not in the cache',
+        'klpkit kernel add debian:6.12, and name it with --kernel',
+      );
     const { evidence, judgement } = await checkModule(file, bytes, {
       kernel,
+      hasSources: flags.sources,
       ...(older ? { older: older.livepatch, olderModel: older.model } : {}),
+      onProgress: context.progress.report,
+      signal: context.signal,
     });
+    context.progress.end();
     const answered = answer(judgement.findings, policy);
     await writeSarif(flags, path, answered);
     const isBad = isTooMuch(answered.findings, flags, policy);
