@@ -15,7 +15,12 @@ export interface ListEntry {
 export function entriesOf(text: string, item: string): ListEntry[] {
   const entries: ListEntry[] = [];
   const conditions: (string | undefined)[] = [];
-  const joined = text.replace(/\\\n/g, ' ').replace(/(^|\s)#.*$/gm, '');
+  const joined = text
+    .replace(/\\\n/g, ' ')
+    .replace(/(^|\s)#.*$/gm, '')
+    .replace(/\$\(addprefix\s+([^,()\s]*)\s*,([^()]*)\)/g, (_, prefix: string, items: string) =>
+      items.replace(/\S+/g, (word) => prefix + word),
+    );
   for (const line of joined.split('\n')) {
     if (/^\s*(ifeq|ifneq|ifdef|ifndef)\b/.test(line)) {
       // ifneq (…,) and ifeq (…,y) ask for the option to be on; the others for it to be off.

@@ -137,6 +137,13 @@ describe('why a source is not built', () => {
     expect((await whyNot('fs/y/included.c', new Map(), read)).isListed).toBe(false);
     expect(entriesOf(files['fs/x'] ?? '', 'inode.o')).toEqual([{ list: 'x', options: [] }]);
   });
+
+  it('reads lists whose items have a folder put before them', () => {
+    const text =
+      'ifeq ($(CONFIG_X_SCRUB),y)\nx-y += $(addprefix scrub/, \\\n\treap.o \\\n\trepair.o)\nendif\n';
+    expect(entriesOf(text, 'scrub/repair.o')).toEqual([{ list: 'x', options: ['CONFIG_X_SCRUB'] }]);
+    expect(entriesOf(text, 'repair.o')).toEqual([]);
+  });
 });
 
 describe('who includes whom', () => {
