@@ -207,9 +207,24 @@ async function makeKernel(id: string, packages: DebianKernel, options: AddOption
     const kbuildDir = join(root, 'usr/lib', kbuild.name);
     const variables = await readBuildVariables(headersDir, release);
     await requireTools(['make', variables.compiler]);
+    const out = join(tmp, 'build');
+    const sourceDir = sourcePath(source);
+    const readImage = async () => {
+      await unpack(image, './boot', './lib', './usr/lib');
+      const { banner } = await prepareImage(
+        await debianKernel(id, tmp, packages, headersDir, variables, sourceDir),
+      );
+      if (!banner.includes(`Linux version ${release} `)) {
+        throw new UsageError(
+          `the image of ${image.name} ${image.version} says of itself ${JSON.stringify(banner)}`,
+        );
+      }
+    };
+    // The source takes longest; what does not need it is done meanwhile.
     const settled = await Promise.allSettled(
       [
-        unpack(image, './boot', './lib', './usr/lib'),
+        copyBuildFolder(headersDir, kbuildDir, out),
+        readImage(),
         unpackSource(source, await fetchLater(fetch, source), inner),
       ].map((work) =>
         work.catch((error: unknown) => {
@@ -220,10 +235,7 @@ async function makeKernel(id: string, packages: DebianKernel, options: AddOption
     );
     const failed = settled.find((result) => result.status === 'rejected');
     if (failed) throw stop.signal.reason ?? failed.reason;
-    const out = join(tmp, 'build');
-    const sourceDir = sourcePath(source);
     onProgress?.({ label: 'make the build folder' });
-    await copyBuildFolder(headersDir, kbuildDir, out);
     const environment = await dumpEnvironment(out, sourceDir, variables);
     await makeHostTools(out, sourceDir, environment);
     for (const name of Object.keys(environment)) {
@@ -231,13 +243,6 @@ async function makeKernel(id: string, packages: DebianKernel, options: AddOption
     }
     await writeFile(join(tmp, 'environment.json'), `${JSON.stringify(environment, null, 2)}\n`);
     const kernel = await debianKernel(id, tmp, packages, headersDir, variables, sourceDir);
-    onProgress?.({ label: 'read the kernel image' });
-    const { banner } = await prepareImage(kernel);
-    if (!banner.includes(`Linux version ${release} `)) {
-      throw new UsageError(
-        `the image of ${image.name} ${image.version} says of itself ${JSON.stringify(banner)}`,
-      );
-    }
     await writeFile(join(tmp, 'kernel.json'), kernelManifest(kernel, dir));
   });
   const kernel = await findKernel(id);
