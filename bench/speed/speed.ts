@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { cacheRoot } from '@klpkit/host';
 import { editFix } from './fix.ts';
 
 /**
@@ -32,7 +33,8 @@ function once(name: string, args: readonly string[], env: Record<string, string>
   const start = performance.now();
   const done = spawnSync(process.execPath, [step, name, values.kernel, ...args], {
     encoding: 'utf8',
-    env: { ...process.env, ...env },
+    // As the command does: what the types were taken off is kept.
+    env: { ...process.env, NODE_COMPILE_CACHE: join(cacheRoot(), 'node'), ...env },
     maxBuffer: 1 << 28,
   });
   const wall = (performance.now() - start) / 1000;
