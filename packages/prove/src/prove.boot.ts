@@ -288,7 +288,7 @@ describe('a proof', () => {
   });
 
   it('of several shares them out among VMs, and gives them in order', async () => {
-    const named = (name: string) => build(kernel, cmdline(name, `seq_puts(m, "${patched}\n");`));
+    const named = (name: string) => build(kernel, cmdline(name, `seq_puts(m, "${patched}\\n");`));
     const rest = [await named('livepatch_second'), await named('livepatch_third')];
     const livepatches = [good, ...rest].map((one) => ({ ...one, checks: [check] }));
     const proof = await proveLivepatch(kernel, { livepatches, jobs: 2 });
