@@ -1,3 +1,5 @@
+import type { Piece } from '@klpkit/compare';
+import { STB } from '@klpkit/formats';
 import type { Pitfall } from '../src/pitfall.ts';
 import { copiesIn, editedNames, isHeader } from '../src/unit.ts';
 import { list } from '../src/words.ts';
@@ -16,14 +18,16 @@ export const klp103: Pitfall = {
   foundBy: ['read'],
   unit: {
     needs: ['placement', 'edits'],
-    *find({ unit, placement, edits }) {
+    *find({ unit, comparison, placement, edits }) {
       const inHeaders = (edits ?? []).filter(({ path }) => isHeader(path));
       for (const name of editedNames(inHeaders)) {
         const found = placement?.before.functions.get(name) ?? placement?.after.functions.get(name);
         if (!found) continue;
         const { path } = inHeaders.find((edit) => editedNames([edit]).includes(name)) ?? {};
         const copies = copiesIn(placement?.before, name).filter((into) => into !== name);
-        const kept = found.symbols.length > 0;
+        const kept = found.symbols.some((symbol) => comparison.before.named(symbol).some(isStatic));
+        // A header may hold a stand-in for configurations without the function that this unit defines.
+        if (found.declared ? !isHeader(found.declared.file) : !kept) continue;
         if (copies.length === 0 && !kept) continue;
         yield {
           severity: 'note',
@@ -40,3 +44,7 @@ export const klp103: Pitfall = {
     },
   },
 };
+
+function isStatic({ kind, binding }: Piece): boolean {
+  return kind === 'function' && binding === STB.LOCAL;
+}

@@ -35,6 +35,13 @@ describe.each(['gcc-12', 'gcc-11', 'clang-14', 'clang-19'])('KLP103 with %s', (c
     );
   });
 
+  test('a function of the unit that the header has a stand-in for is not', async () => {
+    const options = { compiler, before: 'own.c', after: 'own-after.c', evidence: { edits } };
+    const { comparison } = await unitCase(folder, options);
+    expect(comparison.functions.map(({ name, status }) => `${name} ${status}`)).toContain('buf_room changed');
+    expect(said(await assessCase(folder, options), 'KLP103')).toEqual([]);
+  });
+
   test('a function of the header that the unit does not use is not', async () => {
     const other = edits.map((edit) => ({ ...edit, inside: 'buf_reset' }));
     const judgement = await assessCase(folder, { compiler, evidence: { edits: other } });
