@@ -13,21 +13,16 @@ interface Definition {
 function definitions(model: ObjectModel): Map<string, Definition> {
   const defined = new Map<string, Definition | undefined>();
   const { symbols } = model;
-  const places = new Map<string, Piece>();
-  const placeOf = (section: number, start: number, size: number) => `${section}:${start}:${size}`;
-  for (const piece of model.pieces) {
-    if (isFreshPiece(piece)) continue;
-    const kind = model.kindOf(piece.section);
-    // Registrations are compared entry by entry.
-    if (kind === 'registration' || kind === 'ignored' || kind === 'table' || kind === 'objtool') continue;
-    places.set(placeOf(piece.section.index, piece.start, piece.size), piece);
-  }
+  // Registrations are compared entry by entry.
+  const isLive = (piece: Piece) =>
+    !isFreshPiece(piece) &&
+    !['registration', 'ignored', 'table', 'objtool'].includes(model.kindOf(piece.section));
   for (let index = 1; index < symbols.count; index++) {
     const type = symbols.type[index];
     if (symbols.reserved[index] || (type !== STT.FUNC && type !== STT.OBJECT)) continue;
-    const piece = places.get(placeOf(symbols.section[index], symbols.value[index], symbols.size[index]));
+    const piece = model.pieceOf(index);
     const name = symbols.name(index);
-    if (!piece || isNumbered(name)) continue;
+    if (!piece || isNumbered(name) || !isLive(piece)) continue;
     defined.set(name, defined.has(name) ? undefined : { binding: symbols.binding[index], piece });
   }
   const once = new Map<string, Definition>();

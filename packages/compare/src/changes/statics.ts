@@ -33,7 +33,8 @@ export function pairStatics(before: Side, after: Side, pairs: Pairs): Finding[] 
   for (let open = -1, was = 0; open !== was; ) {
     was = open;
     for (const { group, free } of left)
-      settleUnique(free, voteOf(before, after, pairs, group, had), settle(free, 'use'));
+      if (free.before.size > 0 && free.after.size > 0)
+        settleUnique(free, voteOf(before, after, pairs, group, had), settle(free, 'use'));
     open = left.reduce((sum, { free }) => sum + free.before.size, 0);
   }
   for (const { free } of left) {
@@ -113,10 +114,12 @@ function voteOf(before: Side, after: Side, pairs: Pairs, group: Group, users: Us
       const uses = usesIn(before, user, members.before);
       const used = usesIn(after, partner, members.after);
       // A use may have gone from a function to its cold part, or to a part that was split off.
-      const family = (side: Side, piece: Piece, among: ReadonlySet<Piece>) =>
-        familyOf(side.model, piece).flatMap((part) => usesIn(side, part, among));
-      const all = family(before, user, members.before);
-      const now = family(after, partner, members.after);
+      const family = (side: Side, piece: Piece, among: ReadonlySet<Piece>, own: Use[]) => {
+        const parts = familyOf(side.model, piece);
+        return parts.length === 1 ? own : parts.flatMap((part) => usesIn(side, part, among));
+      };
+      const all = family(before, user, members.before, uses);
+      const now = family(after, partner, members.after, used);
       const isUnchanged = atSamePlaces(uses, used) && variables(all) === variables(now);
       const found = isUnchanged
         ? uses.map((use, index): [Piece, Piece] => [use.piece, used[index].piece])

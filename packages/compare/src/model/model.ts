@@ -33,6 +33,8 @@ export interface ObjectModel {
   piecesIn(section: Section): readonly Piece[];
   /** All pieces of that name; a file may hold two static variables of one name. */
   named(name: string): readonly Piece[];
+  /** The piece that a symbol of the symbol table names, be it by an alias. */
+  pieceOf(symbol: number): Piece | undefined;
   /** The content of a section; zeroes are not stored for SHT_NOBITS, so that is empty. */
   bytes(section: Section): Uint8Array;
   /** The content of a piece; zeroes for SHT_NOBITS. */
@@ -142,8 +144,8 @@ export function modelOf(elf: ElfFile): ObjectModel {
       );
     if (section.type === SHT.RELA) append(relaOf, section.info, section);
   }
-  const kinds = new Map<number, SectionKind>();
-  const cache = new Map<number, readonly Reference[]>();
+  const kinds: (SectionKind | undefined)[] = [];
+  const cache: (readonly Reference[] | undefined)[] = [];
   const literals = new Literals(() => model);
 
   const model: ObjectModel = {
@@ -152,15 +154,16 @@ export function modelOf(elf: ElfFile): ObjectModel {
     symbols,
     pieces,
     kindOf(section) {
-      let kind = kinds.get(section.index);
+      let kind = kinds[section.index];
       if (kind === undefined) {
         kind = sectionKind(section, arch);
-        kinds.set(section.index, kind);
+        kinds[section.index] = kind;
       }
       return kind;
     },
     piecesIn: (section) => bySection.get(section.index) ?? nothing,
     named: (name) => byName.get(name) ?? nothing,
+    pieceOf: ofSymbol,
     bytes: (section) => sectionBytes(elf, section),
     content(piece) {
       if (piece.section.type !== SHT.NOBITS)
@@ -172,15 +175,19 @@ export function modelOf(elf: ElfFile): ObjectModel {
       return new Uint8Array(piece.size);
     },
     references(section) {
-      let known = cache.get(section.index);
+      let known = cache[section.index];
       if (!known) {
         known = readReferences({ model, ofSymbol, literals }, section, relaOf.get(section.index) ?? []);
-        cache.set(section.index, known);
+        cache[section.index] = known;
       }
       return known;
     },
     referencesOf(piece) {
-      return slice(model.references(piece.section), piece.start, piece.start + piece.size);
+      const all = model.references(piece.section);
+      // With a section of its own a piece makes all of its references.
+      const end = piece.start + piece.size;
+      if (all.length === 0 || (all[0].offset >= piece.start && all[all.length - 1].offset < end)) return all;
+      return slice(all, piece.start, end);
     },
     pieceAt: (section, offset) => pieceAt(bySection.get(section.index) ?? nothing, offset),
   };

@@ -204,7 +204,7 @@ const mostLiteralBytes = 1 << 24;
 /** Content in the mergeable sections of one object, read once per place. */
 export class Literals {
   readonly #model: () => ObjectModel;
-  readonly #known = new Map<string, Target>();
+  readonly #known = new Map<number, Target>();
   #bytes = 0;
 
   constructor(model: () => ObjectModel) {
@@ -216,11 +216,13 @@ export class Literals {
     const model = this.#model();
     const kind = model.kindOf(section);
     if (kind !== 'strings' && kind !== 'constants') return undefined;
-    const bytes = model.bytes(section);
-    if (offset < 0 || offset >= bytes.length) return undefined;
-    const key = `${section.index}:${offset}`;
+    if (offset < 0 || offset >= section.size) return undefined;
+    // Exact: an index is below 2^21 in any file that is read, an offset below 2^32.
+    const key = section.index * 2 ** 32 + offset;
     const known = this.#known.get(key);
     if (known) return known;
+    const bytes = model.bytes(section);
+    if (offset >= bytes.length) return undefined;
     const end =
       kind === 'strings'
         ? stringEnd(bytes, offset, section.entsize)
