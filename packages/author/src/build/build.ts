@@ -273,20 +273,21 @@ class Build {
     const text = compiledText(kernel, fix, reached.units, this.#options.sourceLines !== false);
     const overlay = makeOverlay(kernel.sourceDir, text.files, join(this.#folder, 'source'));
     const sides = await this.#compile(reached.units, overlay, text);
-    this.#findings.push(
-      ...(await derivedFindings(kernel, overlay, this.#options.signal)),
-      ...(await typeFindings({
-        kernel,
-        image: async () => (await context).image,
-        fix,
-        sides,
-        overlay,
-        isRestricted: (this.#options.units ?? []).length > 0,
-        jobs: this.#options.jobs ?? 2,
-        signal: this.#options.signal,
-      })),
-    );
+    this.#findings.push(...(await derivedFindings(kernel, overlay, this.#options.signal)));
+    // Other programs do most of it, while this one compares.
+    const types = typeFindings({
+      kernel,
+      image: async () => (await context).image,
+      fix,
+      sides,
+      overlay,
+      isRestricted: (this.#options.units ?? []).length > 0,
+      jobs: this.#options.jobs ?? 2,
+      signal: this.#options.signal,
+    });
+    types.catch(() => {});
     const units = await this.#judge(await context, sides);
+    this.#findings.push(...(await types));
     const extractions = units.length === 0 ? [] : await this.#extract(await context, units);
     const unchecked = units.length === 0 ? [] : await this.#weigh(fix, units, extractions);
     return {
