@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -58,6 +58,7 @@ function measure(name: string, args: readonly string[] = [], env: Record<string,
   return median(Array.from({ length: Number(values.runs) }, () => once(name, args, env)));
 }
 
+const loadBefore = loadavg()[0]?.toFixed(1);
 const folder = await mkdtemp(join(tmpdir(), 'klpkit-speed-'));
 const rows: [what: string, figure: Figure][] = [];
 const add = (what: string, figure: Figure) => {
@@ -90,8 +91,12 @@ try {
     once('build', [path]);
     add(`fix of ${count} units to .ko, units cached`, measure('build', [path]));
   }
+  // The first leaves the saved state that the others go on from.
+  once('prove', ['1', one]);
   add('proof of a small livepatch', measure('prove', ['1', one]));
-  add('proof of ten livepatches in one boot', once('prove', ['10', one]));
+  add('proof of a small livepatch, fresh boot', measure('prove-fresh', ['1', one]));
+  add('proof of ten livepatches from one boot', once('prove', ['10', one]));
+  add('kernel add from downloaded packages', once('add', []));
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
@@ -99,7 +104,7 @@ try {
 const table = [
   `# Speed on ${values.kernel}`,
   '',
-  `Node ${process.version}, median of ${values.runs} runs in processes of their own. CPU is klpkit's own, start of Node included, without the programs that it starts; reading an image is timed within the process.`,
+  `Node ${process.version}, median of ${values.runs} runs in processes of their own; ${cpus().length} processors, load average ${loadBefore} when it began and ${loadavg()[0]?.toFixed(1)} when it ended. CPU is klpkit's own, start of Node included, without the programs that it starts; reading an image, proofs and adding a kernel are timed within the process.`,
   '',
   '| what | wall s | own CPU s | peak MB | |',
   '|---|---|---|---|---|',

@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildLivepatch, compileUnit } from '@klpkit/author';
 import { matchImage, matchModule, modelOf, readObjectModel } from '@klpkit/compare';
-import { type Kernel, loadImage, loadModule, openKernel, prepareImage } from '@klpkit/kernel';
+import { cacheRoot } from '@klpkit/host';
+import { addKernel, type Kernel, loadImage, loadModule, openKernel, prepareImage } from '@klpkit/kernel';
 import { proveLivepatch } from '@klpkit/prove';
 import { someUnits } from './units.ts';
 
@@ -45,7 +46,9 @@ const steps: Record<string, () => Promise<void>> = {
     }
   },
   match: matchUnits,
-  prove,
+  prove: () => prove(false),
+  'prove-fresh': () => prove(true),
+  add,
 };
 
 async function build(kernel: Kernel, livepatch = 'livepatch_speed') {
@@ -89,7 +92,25 @@ async function matchUnits() {
   detail = `${functions} functions of ${units.length - modular} built-in and ${modular} modular units: ${verdicts.join(', ')}; compiling took ${(compiling / 1000).toFixed(1)} s of it`;
 }
 
-async function prove() {
+/** Adds the kernel anew into a cache that has nothing but its packages. */
+async function add() {
+  const packages = join(cacheRoot(), 'debs');
+  // On the same disk, so that links will do.
+  const cache = await mkdtemp(join(cacheRoot(), '..', 'klpkit-add-'));
+  try {
+    await mkdir(join(cache, 'klpkit', 'debs'), { recursive: true });
+    for (const name of await readdir(packages))
+      await link(join(packages, name), join(cache, 'klpkit', 'debs', name));
+    process.env.XDG_CACHE_HOME = cache;
+    const start = performance.now();
+    await addKernel(kernelId);
+    wall = (performance.now() - start) / 1000;
+  } finally {
+    await rm(cache, { recursive: true, force: true });
+  }
+}
+
+async function prove(freshBoot: boolean) {
   const kernel = await openKernel(kernelId);
   const count = Number(args[0]);
   const livepatches = [];
@@ -104,10 +125,10 @@ async function prove() {
       })),
     });
   }
-  const proof = await proveLivepatch(kernel, { livepatches });
+  const proof = await proveLivepatch(kernel, { livepatches, freshBoot });
   if (proof.verdict !== 'proven') throw new Error('the proof failed');
   wall = proof.seconds;
-  detail = 'the proof alone, without building';
+  detail = `the proof alone, without building: ${proof.boots.map(({ how }) => how).join(', ')}`;
 }
 
 const run = steps[name];
