@@ -535,20 +535,24 @@ class Build {
     { compiled, overlays }: Twins,
     ko?: Uint8Array,
   ): { report: Report; details: FunctionDetails[] } {
-    const debugOf = (unit: Unit, side: 'before' | 'after') =>
-      compiled.find((entry) => unitKey(entry.unit) === unitKey(unit) && entry.side === side)?.debug;
+    const twinOf = (unit: Unit, side: 'before' | 'after') =>
+      compiled.find((entry) => unitKey(entry.unit) === unitKey(unit) && entry.side === side);
     const result = reportBuild({
       kernel: this.#kernel,
       name: plan.name,
       fix,
       overlays,
-      units: units.map(({ judged, before, after }, index) => ({
-        judged,
-        before: before.bytes,
-        after: after.bytes,
-        extraction: extractions[index],
-        debug: { before: debugOf(judged.unit, 'before'), after: debugOf(judged.unit, 'after') },
-      })),
+      units: units.map(({ judged, before, after }, index) => {
+        const twins = { before: twinOf(judged.unit, 'before'), after: twinOf(judged.unit, 'after') };
+        return {
+          judged,
+          before: before.bytes,
+          after: after.bytes,
+          extraction: extractions[index],
+          debug: { before: twins.before?.debug, after: twins.after?.debug },
+          clones: { before: twins.before?.ipaClones, after: twins.after?.ipaClones },
+        };
+      }),
       findings: withOverrides(this.#findings, this.#overrides),
       overrides: this.#findings
         .filter((finding) => finding.severity === 'error' && isOverridable(finding.id))

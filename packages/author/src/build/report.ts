@@ -27,6 +27,8 @@ export interface FinishedBuild {
     readonly after: Uint8Array;
     readonly extraction: Extraction | undefined;
     readonly debug: { readonly before: Uint8Array | undefined; readonly after: Uint8Array | undefined };
+    /** What gcc inlined and cloned of those two. */
+    readonly clones: { readonly before: string | undefined; readonly after: string | undefined };
   }[];
   readonly findings: readonly Finding[];
   readonly overrides: readonly string[];
@@ -38,7 +40,7 @@ export interface FinishedBuild {
 export function reportBuild(build: FinishedBuild): { report: Report; details: FunctionDetails[] } {
   const { kernel, fix } = build;
   const files: EditedFile[] = fix.files.map(({ path, before, after }) => ({ path, before, after }));
-  const units: ReportedUnit[] = build.units.map(({ judged, before, after, extraction, debug }) => ({
+  const units: ReportedUnit[] = build.units.map(({ judged, before, after, extraction, debug, clones }) => ({
     unit: judged.unit,
     objects: { before, after },
     comparison: judged.comparison,
@@ -49,6 +51,7 @@ export function reportBuild(build: FinishedBuild): { report: Report; details: Fu
       comparison: judged.comparison,
       files,
       debug,
+      clones,
       overlays: build.overlays,
     }),
   }));

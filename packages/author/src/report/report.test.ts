@@ -25,6 +25,15 @@ static inline __attribute__((always_inline)) int twice(int value)
 {
 	return value * 2 + opaque(value);
 }
+struct part {
+	int head;
+	int tail;
+};
+enum mode {
+	MODE_A = 2,
+	MODE_B = 5,
+};
+#define FIRST "first"
 `;
 const source = `extern int opaque(int);
 #include "part.h"
@@ -73,6 +82,34 @@ int both(int value)
 {
 	return middle(value) + twice(value);
 }
+static int most(void)
+{
+	return 17;
+}
+static int room(int value) { return value > most(); }
+int queue(int value)
+{
+	return room(value) ? -22 : opaque(value);
+}
+static __attribute__((noinline)) int mode(int value, int which)
+{
+	if (which == 3)
+		return opaque(value + 9) + value;
+	return opaque(opaque(value)) - value;
+}
+int flush(int value) { return mode(value, 3) + 1; }
+int reader(struct part *part) { return part->tail; }
+extern int say(const char *);
+int talker(void) { return say(FIRST); }
+int chooser(void) { return opaque(MODE_B); }
+static int lone(int value)
+{
+	for (int i = 0; i < 9; i++)
+		value += opaque(value + i) * opaque(value - i) + opaque(i);
+	opaque(value), opaque(value + 1), opaque(value + 2), opaque(value + 3), opaque(value + 4);
+	return opaque(value) ^ 3;
+}
+int single(int value) { return lone(value) + 2; }
 `;
 
 let folder = '';
@@ -97,7 +134,8 @@ function compile(name: string, files: Files, debug: boolean): Uint8Array {
   }
   const object = join(tree, debug ? 'g.o' : 'o.o');
   const flags = ['-O2', '-ffunction-sections', '-fdata-sections', debug ? '-g' : '-g0'];
-  execFileSync('gcc-12', [...flags, '-c', '-o', object, join(tree, 'lib/sample.c')]);
+  const dump = `-fdump-ipa-clones=${join(tree, 'clones')}`;
+  execFileSync('gcc-12', [...flags, dump, '-c', '-o', object, join(tree, 'lib/sample.c')]);
   const bytes = new Uint8Array(readFileSync(object));
   compiled.set(key, bytes);
   return bytes;
@@ -125,6 +163,7 @@ function build(change: (files: Files) => Files, debug: 'both' | 'none' | 'wrong'
       source: openSource({
         object: model,
         debug: debug === 'wrong' && twin ? twin.subarray(0, twin.length / 2) : twin,
+        ...(debug === 'none' ? {} : { ipaClones: readFileSync(join(folder, tree, 'clones'), 'utf8') }),
         roots: [join(folder, tree)],
         read: (path) => texts[path],
       }),
@@ -178,7 +217,7 @@ describe('why a function changed', () => {
       file: 'lib/sample.c',
       lines: { first: 10, last: 10 },
     });
-    expect(report.units[0].unchanged).toBe(9);
+    expect(report.units[0].unchanged).toBe(16);
   });
 
   test('the fix only removes lines of it', () => {
@@ -210,17 +249,89 @@ describe('why a function changed', () => {
 
   test('the fix edits a macro, which is in no function', () => {
     const { functions } = build(edit('lib/part.h', 'LIMIT 10', 'LIMIT 11'));
-    expect(kinds(functions)).toEqual({ limited: ['declaration'] });
-    expect(functions.get('limited')?.why[0].text).toContain('another declaration: lib/part.h:1');
+    expect(kinds(functions)).toEqual({ limited: ['declaration', 'constant'] });
+    const [macro, constant] = functions.get('limited')?.why ?? [];
+    expect(macro.text).toBe(
+      'none of its lines is edited; the fix edits the macro LIMIT, which it uses: lib/part.h:1',
+    );
+    // The compiler divides by multiplying.
+    expect(constant.text).toMatch(/^a constant in its code changes: 0x66666667 becomes 0x\w+, at \+0x/);
   });
 
   test('the compiler makes another body of an edited callee', () => {
     const { functions } = build(edit('lib/sample.c', 'opaque(value) + opaque(value + 1)', '-opaque(3)'));
     const clone = [...functions.keys()].find((name) => name.startsWith('helper.'));
     const [reason] = functions.get('caller')?.why ?? [];
-    expect(reason.kind).toBe('reference');
-    expect(reason.text.replace(/0x[0-9a-f]+/, '')).toBe(`it refers to ${clone} instead of helper, at +`);
+    expect(reason.kind).toBe('clones');
+    expect(reason.text.replace(/0x[0-9a-f]+/, '')).toBe(
+      `it refers to ${clone} instead of helper, at +: of helper the compiler makes ${clone?.replace(/\.\d+$/, '')} since the fix, before it was helper`,
+    );
     expect(functions.get(clone ?? '')?.why[0].kind).toBe('edited');
+  });
+
+  test('the fix edits an inlined function of which nothing is left to see', () => {
+    const { functions } = build(edit('lib/sample.c', 'return 17;', 'return 19;'));
+    expect(kinds(functions)).toEqual({ queue: ['inlined'] });
+    expect(functions.get('queue')?.why[0]).toMatchObject({
+      text: 'most, which the fix edits, is inlined into it by way of room → most; no code of it is left that debug information could name, but the compiler tells',
+      function: 'most',
+      chain: [{ function: 'room' }, { function: 'most' }],
+    });
+    // Without the dump, the macro-like change has no name.
+    const silent = build(edit('lib/sample.c', 'return 17;', 'return 19;'), 'none');
+    expect(kinds(silent.functions)).toEqual({ queue: ['unknown'] });
+  });
+
+  test('one more caller, and the compiler no longer makes a copy for constant arguments', () => {
+    const { functions } = build(
+      edit(
+        'lib/sample.c',
+        'int flush(int value) {',
+        'int more(int value) { return mode(value, 1); }\nint flush(int value) {',
+      ),
+    );
+    expect(functions.get('more')?.why[0].kind).toBe('edited');
+    const text = 'of mode the compiler makes mode since the fix, before it was mode.constprop';
+    expect(functions.get('flush')?.why).toMatchObject([{ kind: 'clones', function: 'mode' }]);
+    expect(functions.get('flush')?.why[0].text).toContain(text);
+    const renamed = functions.get('mode') ?? functions.get('mode.constprop.0');
+    expect(renamed?.why).toMatchObject([{ kind: 'clones', text }]);
+  });
+
+  test('one more caller, and the compiler no longer inlines into the one that it had', () => {
+    const { functions } = build(
+      edit(
+        'lib/sample.c',
+        'int single(int value) {',
+        'int second(int value) { return lone(value + 1); }\nint single(int value) {',
+      ),
+    );
+    expect(functions.get('single')?.why).toEqual([
+      {
+        kind: 'compiler',
+        text: 'none of its lines is edited; lone was inlined into it before the fix, and is called since',
+        function: 'lone',
+      },
+    ]);
+    expect(functions.get('lone')).toMatchObject({ status: 'new' });
+    expect(functions.get('second')?.why[0].kind).toBe('edited');
+  });
+
+  test('the fix edits a type, a string of a macro, an enumerator', () => {
+    const type = build(edit('lib/part.h', 'int head;', 'long head;')).functions;
+    expect(kinds(type)).toEqual({ reader: ['type', 'type'] });
+    expect(type.get('reader')?.why.map(({ text }) => text)).toEqual([
+      'none of its lines is edited; the fix edits struct part: lib/part.h:7',
+      'an offset into a structure or table changes: 4 becomes 8, at +0x2',
+    ]);
+    const string = build(edit('lib/part.h', '"first"', '"other"')).functions;
+    expect(string.get('talker')?.why).toMatchObject([{ kind: 'string' }]);
+    expect(string.get('talker')?.why[0].text).toContain('a string of it changes: "first" becomes "other"');
+    const enumerator = build(edit('lib/part.h', 'MODE_B = 5', 'MODE_B = 6')).functions;
+    expect(kinds(enumerator)).toEqual({ chooser: ['type', 'constant'] });
+    expect(enumerator.get('chooser')?.why[0].text).toBe(
+      'none of its lines is edited; the fix edits enum mode, which it uses: lib/part.h:12',
+    );
   });
 
   test('a caller relies on which registers the edited function leaves alone', () => {

@@ -39,6 +39,10 @@ const reason = v.strictObject({
     v.picklist([
       'edited',
       'inlined',
+      'clones',
+      'string',
+      'constant',
+      'type',
       'reference',
       'table',
       'section',
@@ -49,7 +53,7 @@ const reason = v.strictObject({
       'unknown',
     ]),
     v.description(
-      'edited: the fix edits its lines; inlined: those of a function inlined into it; reference, table, section: what differs first; with: it changes with its cold part or parent; declaration: a macro, type or declaration is edited; compiler: a decision of the compiler; unknown: no source lines',
+      'edited: the fix edits its lines; inlined: those of a function inlined into it; clones: the compiler makes other copies of it or of a callee; string, constant, type: such a value, or a layout, differs; reference, table, section: what differs first; with: it changes with its cold part or parent; declaration: a macro, type or declaration is edited; compiler: a decision of the compiler; unknown: no source lines',
     ),
   ),
   text: v.pipe(text, v.description('a sentence that stands alone')),

@@ -1,4 +1,10 @@
-import { type ObjectModel, type Piece, readObjectModel } from '@klpkit/compare';
+import {
+  type ObjectModel,
+  type Piece,
+  type Placement,
+  readObjectModel,
+  readPlacement,
+} from '@klpkit/compare';
 import {
   type Dwarf,
   FormatError,
@@ -17,6 +23,8 @@ export interface SourceRequest {
   readonly object: ObjectModel;
   /** The same unit with debug information (`-g`); absent when that was not done or failed. */
   readonly debug: Uint8Array | undefined;
+  /** What gcc inlined and cloned (`-fdump-ipa-clones`), where that is known. */
+  readonly ipaClones?: string | undefined;
   /** Absolute folders that stand for the kernel tree: the source, the private copy of a fix, the build folder. */
   readonly roots: readonly string[];
   /** The text of a file of the tree by its relative path. */
@@ -53,6 +61,8 @@ export interface SourceSide {
   /** The source of a function of the object, or why there is none. */
   of(piece: Piece): FunctionSource | { readonly problem: string };
   place(line: SourceLine | undefined): TreeLine | undefined;
+  /** Where the compiler put each function; undefined when what tells of it is damaged. Read when it is first asked for. */
+  placement(): Placement | undefined;
   /** Lines of a file of the tree. */
   lines(path: string): readonly string[] | undefined;
 }
@@ -93,13 +103,26 @@ export function openSource(request: SourceRequest): SourceSide {
     return line && path !== undefined ? { path, line: line.line } : undefined;
   };
   const twin = openTwin(request.debug);
+  let placed: { readonly placement: Placement | undefined } | undefined;
+  const placement = () => {
+    placed ??= { placement: placementOf('problem' in twin ? request.object : twin.model, request.ipaClones) };
+    return placed.placement;
+  };
   if ('problem' in twin)
-    return { problem: twin.problem, functions: [], of: () => ({ problem: twin.problem }), place, lines };
+    return {
+      problem: twin.problem,
+      functions: [],
+      of: () => ({ problem: twin.problem }),
+      place,
+      placement,
+      lines,
+    };
   const { model, dwarf, functions } = twin;
   return {
     problem: undefined,
     functions,
     place,
+    placement,
     lines,
     of(piece) {
       const own = model
@@ -122,6 +145,16 @@ export function openSource(request: SourceRequest): SourceSide {
 /** An inlined call in the terms of the tree. */
 export function inlineStep(call: InlinedCall, place: SourceSide['place']): InlineStep {
   return { function: call.function.name, call: place(call.call) };
+}
+
+/** A reason less is no reason to fail. */
+function placementOf(model: ObjectModel, ipaClones: string | undefined): Placement | undefined {
+  try {
+    return readPlacement(model, { ipaClones });
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
 }
 
 function openTwin(

@@ -17,18 +17,21 @@ export interface UnitSourceRequest {
    * an object whose text has plain `#line` directives would give the old numbers for lines that the fix moved.
    */
   readonly debug: { readonly before?: Uint8Array | undefined; readonly after?: Uint8Array | undefined };
+  /** What gcc inlined and cloned of those two objects. */
+  readonly clones?: { readonly before?: string | undefined; readonly after?: string | undefined };
   /** Folders of private copies of the tree that the after object was compiled in. */
   readonly overlays: readonly string[];
 }
 
 /** Opens the source of both sides of a unit: texts of the fix first, then files of the kernel's tree and of its build folder. */
 export function openUnitSource(request: UnitSourceRequest): UnitSource {
-  const { kernel, comparison, files, debug, overlays } = request;
+  const { kernel, comparison, files, debug, clones, overlays } = request;
   const roots = [kernel.sourceDir, kernel.buildDir, ...overlays];
   const side = (name: 'before' | 'after'): SourceSide =>
     openSource({
       object: comparison[name],
       debug: debug[name],
+      ipaClones: clones?.[name],
       roots,
       read: (path) => {
         const edited = files.find((file) => file.path === path);

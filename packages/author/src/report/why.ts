@@ -1,5 +1,6 @@
-import { type Comparison, describe, type FunctionChange, stemOf } from '@klpkit/compare';
+import { type Comparison, describe, type FunctionChange, sourceName, stemOf } from '@klpkit/compare';
 import type { InlinedCall } from '@klpkit/formats';
+import { clonesReason, declarationAt, foldedInlineReason, inliningReason, valueReason } from './causes.ts';
 import {
   type Edit,
   type EditedFile,
@@ -130,11 +131,16 @@ function reasonsFor(change: FunctionChange, context: Context): Reason[] {
     for (const [key, entry] of found) if (!inlined.has(key)) inlined.set(key, entry);
   }
   reasons.push(...[...inlined.values()].map(inlinedReason).sort((a, b) => (a.text < b.text ? -1 : 1)));
+  if (reasons.length === 0) reasons.push(...foldedReasons(change, context));
   if (reasons.length > 0) return reasons;
   if (change.difference?.kind === 'with')
     return [
       { kind: 'with', text: `changes together with ${change.difference.after}: one jumps into the other` },
     ];
+  const flip = problems.size === 0 && change.status === 'changed' && flipReason(change, context);
+  if (flip) return [flip];
+  const clones = clonesReason(change, context.comparison);
+  if (clones) return [clones, ...problemReasons(problems)];
   if (change.status === 'removed')
     return [
       { kind: 'removed', text: 'the fixed source has no such function, or the compiler keeps no body of it' },
@@ -142,7 +148,36 @@ function reasonsFor(change: FunctionChange, context: Context): Reason[] {
   const consequence = consequenceReason(change, context);
   if (consequence) return [consequence, ...problemReasons(problems)];
   if (problems.size > 0) return problemReasons(problems);
-  return [indirectReason(change, context)];
+  const found = [declarationReason(change, context), valueReason(change)].filter(
+    (reason) => reason !== undefined,
+  );
+  if (found.length > 0) return found;
+  return [compilerReason(change)];
+}
+
+/** The function of the source that the change's code is of. */
+function ownName(change: FunctionChange, { source }: Context): string {
+  for (const side of ['after', 'before'] as const) {
+    const piece = change[side];
+    const body = piece && source[side].of(piece);
+    if (body && 'instance' in body && body.instance?.function.name) return body.instance.function.name;
+  }
+  return sourceName(change.name);
+}
+
+/** Edited functions that are inlined into it and were folded away. */
+function foldedReasons(change: FunctionChange, context: Context): Reason[] {
+  if (context.edited.size === 0) return [];
+  const own = ownName(change, context);
+  return [...context.edited.values()]
+    .flatMap((edited) => {
+      for (const side of ['after', 'before'] as const) {
+        const reason = change[side] && foldedInlineReason(own, edited, context.source[side].placement());
+        if (reason) return [reason];
+      }
+      return [];
+    })
+    .sort((a, b) => (a.text < b.text ? -1 : 1));
 }
 
 function problemReasons(problems: ReadonlySet<string>): Reason[] {
@@ -227,10 +262,12 @@ function consequenceReason(change: FunctionChange, context: Context): Reason | u
   if (!difference) return undefined;
   switch (difference.kind) {
     case 'reference':
-      return {
-        kind: 'reference',
-        text: `it refers to ${difference.after} instead of ${difference.before}, at +0x${difference.offset.toString(16)}`,
-      };
+      return (
+        valueReason(change) ?? {
+          kind: 'reference',
+          text: `it refers to ${difference.after} instead of ${difference.before}, at +0x${difference.offset.toString(16)}`,
+        }
+      );
     case 'table':
       return {
         kind: 'table',
@@ -263,24 +300,74 @@ function calleeReason(change: FunctionChange, context: Context): Reason | undefi
   return undefined;
 }
 
-function indirectReason(change: FunctionChange, context: Context): Reason {
-  for (const { path, edits, outside } of context.perFile) {
-    const first = outside[0];
-    if (first === undefined) continue;
-    const edit = edits[first];
-    const after = edit.after.last >= edit.after.first;
-    const lines = after ? edit.after : edit.before;
-    return {
-      kind: 'declaration',
-      text: `none of its lines is edited; the fix edits a macro, a type or another declaration: ${path}:${rangeText(lines)}${after ? '' : ' before the fix'}`,
-      file: path,
-      lines: { ...lines },
+/** An edit outside of all functions: the first that the function's text is seen to use, else the first of a type, else the first. */
+function declarationReason(change: FunctionChange, context: Context): Reason | undefined {
+  const { source, perFile } = context;
+  const candidates = perFile.flatMap(({ path, edits, outside }) =>
+    outside.map((index) => {
+      const edit = edits[index];
+      const side = edit.after.last >= edit.after.first ? ('after' as const) : ('before' as const);
+      const lines = edit[side];
+      const declared = declarationAt(source[side].lines(path) ?? [], lines.first, lines.last);
+      return { path, side, lines, declared };
+    }),
+  );
+  if (candidates.length === 0) return undefined;
+  const texts = candidates.some(({ declared }) => declared.words.length > 0) ? textsOf(change, context) : [];
+  const uses = ({ words }: { readonly words: readonly string[] }) =>
+    words.some((word) => texts.some((text) => new RegExp(`\\b${word}\\b`).test(text)));
+  const used = candidates.find(({ declared }) => uses(declared));
+  const chosen = used ?? candidates.find(({ declared }) => declared.kind === 'type') ?? candidates[0];
+  const { path, side, lines, declared } = chosen;
+  const what =
+    declared.name === ''
+      ? 'a macro, a type or another declaration'
+      : `${declared.kind === 'macro' ? 'the macro ' : ''}${declared.name}${used ? ', which it uses' : ''}`;
+  return {
+    kind: declared.kind === 'type' ? 'type' : 'declaration',
+    text: `none of its lines is edited; the fix edits ${what}: ${path}:${rangeText(lines)}${side === 'after' ? '' : ' before the fix'}`,
+    file: path,
+    lines: { ...lines },
+  };
+}
+
+/** The texts of a function and of all that is inlined into it. */
+function textsOf(change: FunctionChange, { source }: Context): string[] {
+  const texts = new Map<string, string>();
+  for (const side of ['after', 'before'] as const) {
+    const piece = change[side];
+    const body = piece && source[side].of(piece);
+    if (!body || 'problem' in body || !body.instance) continue;
+    const add = (declared: InlinedCall['function']['declared']) => {
+      const place = source[side].place(declared);
+      const lines = place && source[side].lines(place.path);
+      const key = `${side} ${place?.path}:${place?.line}`;
+      if (!lines || texts.has(key)) return;
+      const { first, last } = functionExtent(lines, place.line);
+      texts.set(key, lines.slice(first - 1, last).join('\n'));
     };
+    add(body.instance.function.declared);
+    const rest = [...body.instance.inlined];
+    for (let call = rest.pop(); call; call = rest.pop()) {
+      add(call.function.declared);
+      for (const inner of call.inlined) rest.push(inner);
+    }
   }
+  return [...texts.values()];
+}
+
+/** A callee that the compiler inlines on one side only. */
+function flipReason(change: FunctionChange, context: Context): Reason | undefined {
+  const { before, after } = context.source;
+  return inliningReason(ownName(change, context), before.placement(), after.placement());
+}
+
+/** No edit explains it. */
+function compilerReason({ status }: FunctionChange): Reason {
   return {
     kind: 'compiler',
     text:
-      change.status === 'new'
+      status === 'new'
         ? 'none of its lines is edited; the compiler makes a function of its own of this code since the fix'
         : 'none of its lines is edited, nor those of what is inlined into it: the compiler decides otherwise since the fix',
   };

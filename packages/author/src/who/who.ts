@@ -5,6 +5,7 @@ import {
   type ObjectModel,
   readObjectModel,
   readPlacement,
+  sourceName,
   type Witness,
 } from '@klpkit/compare';
 import { UsageError } from '@klpkit/findings';
@@ -83,7 +84,7 @@ export async function whoInlines(
   asked: string,
   options: WhoOptions = {},
 ): Promise<WhoAnswer> {
-  const name = asked.replace(/\..*$/, '');
+  const name = sourceName(asked);
   if (!/^[A-Za-z_]\w*$/.test(name))
     throw new UsageError(
       `${asked} is no name of a C function`,

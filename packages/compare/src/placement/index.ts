@@ -1,3 +1,4 @@
+export { sourceName } from './draft.ts';
 export { readPlacement } from './read.ts';
 export type {
   FoldedTwin,
