@@ -121,16 +121,17 @@ function relocated(elf: ElfFile, section: Section, symbols: SymbolTable, bases: 
       const width = widthOf(rela.type[index]);
       const symbol = rela.symbol[index];
       const at = rela.offset[index];
-      const where = `relocation ${index} of section ${table.index} (${table.name})`;
+      // Tens of thousands: the words are for the one that is wrong.
+      const where = () => `relocation ${index} of section ${table.index} (${table.name})`;
       if (width === undefined)
-        throw new FormatError(`dwarf: ${where} has type ${rela.type[index]}, expected R_X86_64_32 or _64`);
+        throw new FormatError(`dwarf: ${where()} has type ${rela.type[index]}, expected R_X86_64_32 or _64`);
       if (width === 0) continue;
       if (at + width > bytes.length)
         throw new FormatError(
-          `dwarf: ${where} is at 0x${at.toString(16)}, the section has 0x${bytes.length.toString(16)} bytes`,
+          `dwarf: ${where()} is at 0x${at.toString(16)}, the section has 0x${bytes.length.toString(16)} bytes`,
         );
       if (symbol >= symbols.count)
-        throw new FormatError(`dwarf: ${where} refers to symbol ${symbol}, there are ${symbols.count}`);
+        throw new FormatError(`dwarf: ${where()} refers to symbol ${symbol}, there are ${symbols.count}`);
       let value = symbols.value[symbol] + rela.addend[index];
       if (!symbols.reserved[symbol] && symbols.section[symbol] > 0) value += bases[symbols.section[symbol]];
       // An undefined symbol (a variable of another unit) has no address here.
