@@ -16,7 +16,7 @@ export const klp105: Pitfall = {
   severity: 'error',
   statement:
     'gcc moves the heavy rest of a function to foo.part.N and copies its cheap beginning, the guard, into the callers, which then call foo.part.N directly and never come past foo.',
-  seen: 'gcc-11, gcc-12; not clang',
+  seen: 'gcc-11, gcc-12, gcc-12 for arm64, ppc64le and s390x; not clang',
   safeWay:
     'Replace the callers that hold the guard as well. Replace foo.part.N alone only when the fix is wholly inside the rest and its arguments stay the same.',
   unit: {

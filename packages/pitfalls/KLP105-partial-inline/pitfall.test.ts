@@ -46,3 +46,15 @@ describe('KLP105 of a finished module', () => {
     expect(innocent.unchecked.map(({ id }) => id)).not.toContain('KLP105');
   });
 });
+
+test.each(['aarch64-linux-gnu-gcc-12', 'powerpc64le-linux-gnu-gcc-12', 's390x-linux-gnu-gcc-12'])(
+  'KLP105 with %s',
+  async (compiler) => {
+    const flags = ['-g0'];
+    expect(said(await assessCase(folder, { compiler, flags }), 'KLP105').join()).toContain(
+      'dev_close and dev_open hold a copy of its beginning and call dev_flush.part.0 directly',
+    );
+    const twin = await assessCase(folder, { compiler, flags, before: 'twin.c', after: 'twin-after.c' });
+    expect(said(twin, 'KLP105')).toEqual([]);
+  },
+);

@@ -14,7 +14,7 @@ export const klp106: Pitfall = {
   severity: 'error',
   statement:
     'foo.isra.N takes other arguments than foo does in the source: a field instead of the pointer to it, or one argument less. The plain name does not exist, and after a fix the same name can stand for yet another signature.',
-  seen: 'gcc-11, gcc-12 (clang does it without a name of its own: KLP110); at run time on Linux 6.1',
+  seen: 'gcc-11, gcc-12, gcc-12 for arm64, ppc64le and s390x (clang does it without a name of its own: KLP110); at run time on Linux 6.1',
   safeWay:
     "Replace the callers, with a private copy of the function. Replace the clone itself only with code that takes the clone's real arguments, checked against the disassembly.",
   unit: {

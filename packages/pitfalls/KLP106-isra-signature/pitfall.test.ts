@@ -42,3 +42,15 @@ describe('KLP106 of a finished module', () => {
     expect(innocent.unchecked.map(({ id }) => id)).not.toContain('KLP106');
   });
 });
+
+test.each(['aarch64-linux-gnu-gcc-12', 'powerpc64le-linux-gnu-gcc-12', 's390x-linux-gnu-gcc-12'])(
+  'KLP106 with %s',
+  async (compiler) => {
+    const flags = ['-g0'];
+    expect(said(await assessCase(folder, { compiler, flags }), 'KLP106').join()).toContain(
+      'check is check.isra.0, which takes other arguments than the source says',
+    );
+    const twin = await assessCase(folder, { compiler, flags, before: 'twin.c', after: 'twin-after.c' });
+    expect(said(twin, 'KLP106')).toEqual([]);
+  },
+);

@@ -14,7 +14,7 @@ export const klp107: Pitfall = {
   severity: 'error',
   statement:
     'foo.constprop.N has the value of an argument burned in: called from new code with another value it silently does the wrong thing, and one call more in the fix can make the clone disappear.',
-  seen: 'gcc-11, gcc-12',
+  seen: 'gcc-11, gcc-12, gcc-12 for arm64, ppc64le and s390x',
   safeWay:
     'Bring a copy of the function along under a new name and call that from the new code; leave the existing callers alone.',
   unit: {

@@ -35,3 +35,15 @@ describe('KLP107 of a finished module', () => {
     expect(innocent.unchecked.map(({ id }) => id)).not.toContain('KLP107');
   });
 });
+
+test.each(['aarch64-linux-gnu-gcc-12', 'powerpc64le-linux-gnu-gcc-12', 's390x-linux-gnu-gcc-12'])(
+  'KLP107 with %s',
+  async (compiler) => {
+    const flags = ['-g0'];
+    expect(said(await assessCase(folder, { compiler, flags }), 'KLP107').join()).toContain(
+      'do_io.constprop.0 before, do_io after',
+    );
+    const twin = await assessCase(folder, { compiler, flags, before: 'twin.c', after: 'twin-after.c' });
+    expect(said(twin, 'KLP107')).toEqual([]);
+  },
+);

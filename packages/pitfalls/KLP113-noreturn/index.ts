@@ -13,7 +13,7 @@ export const klp113: Pitfall = {
   severity: 'error',
   statement:
     'When the compiler sees that a function never returns, its callers have no code behind the call; once a replaced version does return, the processor runs into whatever follows.',
-  seen: 'gcc-11, gcc-12, clang-14, clang-16, clang-19',
+  seen: 'gcc-11, gcc-12, gcc-12 for arm64 and s390x, clang-14, clang-16, clang-19',
   safeWay: 'Replace every caller whose code ends in that call.',
   unit: {
     needs: [],

@@ -38,3 +38,12 @@ describe('KLP113 of a finished module', () => {
     expect(innocent.unchecked.map(({ id }) => id)).not.toContain('KLP113');
   });
 });
+
+test.each(['aarch64-linux-gnu-gcc-12', 's390x-linux-gnu-gcc-12'])('KLP113 with %s', async (compiler) => {
+  const flags = ['-g0'];
+  expect(said(await assessCase(folder, { compiler, flags }), 'KLP113').join()).toContain(
+    'fatal never returned and does after the fix; always and check had no code behind the call',
+  );
+  const twin = await assessCase(folder, { compiler, flags, after: 'twin-after.c' });
+  expect(said(twin, 'KLP113')).toEqual([]);
+});

@@ -13,7 +13,7 @@ export const klp119: Pitfall = {
   severity: 'error',
   statement:
     'The compiler gives two functions that do the same one body with two names: replacing it under one name replaces it under the other, and the callers of the second have relocations that name the first.',
-  seen: 'gcc-11, gcc-12; clang folds none when it compiles',
+  seen: 'gcc-11, gcc-12, gcc-12 for arm64, ppc64le and s390x; clang folds none when it compiles',
   safeWay:
     'See that the new behaviour is right for every name of the body. Where it is not, replace the callers and let them call a new function.',
   unit: {

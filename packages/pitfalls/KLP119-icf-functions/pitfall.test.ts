@@ -45,3 +45,15 @@ describe('KLP119 of a finished module', () => {
     expect(innocent.unchecked.map(({ id }) => id)).not.toContain('KLP119');
   });
 });
+
+test.each(['aarch64-linux-gnu-gcc-12', 'powerpc64le-linux-gnu-gcc-12', 's390x-linux-gnu-gcc-12'])(
+  'KLP119 with %s',
+  async (compiler) => {
+    const flags = ['-g0'];
+    expect(said(await assessCase(folder, { compiler, flags }), 'KLP119').join()).toContain(
+      'ev_add and ev_del are one body in the running kernel and 2 after the fix',
+    );
+    const twin = await assessCase(folder, { compiler, flags, before: 'twin.c', after: 'twin-after.c' });
+    expect(said(twin, 'KLP119')).toEqual([]);
+  },
+);

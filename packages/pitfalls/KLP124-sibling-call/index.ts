@@ -1,6 +1,7 @@
 import type { ObjectModel, Piece } from '@klpkit/compare';
 import { EM } from '@klpkit/formats';
 import { isBranch, partsOf } from '../src/calls.ts';
+import { sourceName } from '../src/clones.ts';
 import type { Pitfall } from '../src/pitfall.ts';
 import { changedFunctions } from '../src/unit.ts';
 import { list, unique, verb } from '../src/words.ts';
@@ -31,7 +32,7 @@ export const klp124: Pitfall = {
         return (
           siblingsOf(model, piece)
             // Elsewhere only the unit's own functions are worth a word: helpers of other units mostly come back at once.
-            .filter((to) => (isPower ? typeof to === 'string' || !comes.has(to) : typeof to !== 'string'))
+            .filter((to) => (isPower ? typeof to === 'string' || !comes.has(to) : isOther(to, change)))
             .map((to) => ({ from: change.name, to: typeof to === 'string' ? to : to.name }))
         );
       });
@@ -84,4 +85,9 @@ function siblingsOf(model: ObjectModel, piece: Piece): (Piece | string)[] {
 /** Jumps that stand for something else: a return, or an indirect jump or call. */
 function isThunk(name: string): boolean {
   return /^__x86_(return_thunk|indirect_thunk|indirect_jump)/.test(name);
+}
+
+/** True for another function of the unit: a function and its own parts are one. */
+function isOther(to: Piece | string, { name }: { readonly name: string }): boolean {
+  return typeof to !== 'string' && sourceName(to.name) !== sourceName(name);
 }

@@ -30,3 +30,12 @@ describe('KLP124 for ppc64le', () => {
     expect(said(twin, 'KLP124')).toEqual([]);
   });
 });
+
+test.each(['aarch64-linux-gnu-gcc-12', 's390x-linux-gnu-gcc-12'])('KLP124 with %s', async (compiler) => {
+  const flags = ['-g0'];
+  expect(said(await assessCase(folder, { compiler, flags }), 'KLP124').join()).toContain(
+    'outer ends in a jump to inner',
+  );
+  const twin = await assessCase(folder, { compiler, flags, before: 'twin.c', after: 'twin-after.c' });
+  expect(said(twin, 'KLP124')).toEqual([]);
+});
