@@ -15,6 +15,8 @@ export interface Shape {
   readonly functions: number;
   /** Every so many functions have a static variable of their own, all of one name. */
   readonly variableEach: number;
+  /** Labels of the compiler at strings (`.LC0`). */
+  readonly labels: number;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface Shape {
  *
  * @param fixed the object after the fix: every hundredth function holds another constant, and all numbers and strings moved
  */
-export function syntheticObject({ functions, variableEach }: Shape, fixed: boolean): Uint8Array {
+export function syntheticObject({ functions, variableEach, labels }: Shape, fixed: boolean): Uint8Array {
   const sections: ObjectSection[] = [];
   const symbols: ObjectSymbol[] = [
     { name: '__fentry__', binding: STB.GLOBAL },
@@ -61,6 +63,8 @@ export function syntheticObject({ functions, variableEach }: Shape, fixed: boole
       type: STT.OBJECT,
     });
   const strings = add({ name: '', section: functions + variables, type: STT.SECTION });
+  for (let index = 0; index < labels; index++)
+    add({ name: `.LC${index}`, section: functions + variables, value: textAt[index % functions] });
   const textSymbols: number[] = [];
   for (let index = 0; index < functions; index++)
     textSymbols.push(add({ name: '', section: index, type: STT.SECTION }));

@@ -31,15 +31,15 @@ function spawned(argv: readonly string[], env: Record<string, string> = {}) {
   });
 }
 
-function compiled(name: string, source: string): string {
+function compiled(name: string, source: string, compiler = 'gcc-12'): string {
   const path = join(folder, `${name}.o`);
   execFileSync(
-    'gcc-12',
+    compiler,
     [
       '-O2',
       '-ffunction-sections',
       '-fdata-sections',
-      '-mcmodel=kernel',
+      ...(compiler === 'gcc-12' ? ['-mcmodel=kernel'] : []),
       '-fno-pie',
       '-c',
       '-x',
@@ -182,8 +182,21 @@ describe('compare', () => {
   it('says that nothing changed', async () => {
     const before = compiled('same', source('x + 1'));
     const { code, stdout } = await klpkit('compare', '--json', before, before);
-    expect(code).toBe(0);
+    expect(code).toBe(4);
     expect(v.parse(schemas.compare, JSON.parse(stdout))).toMatchObject({ outcome: 'same', functions: [] });
+  });
+
+  it('compares objects for another machine, and refuses two machines in one line', async () => {
+    const arm = (name: string, text: string) => compiled(name, text, 'aarch64-linux-gnu-gcc-12');
+    const before = arm('arm-before', source('x + 1'));
+    const text = await klpkit('compare', before, arm('arm-after', source('x - 7')));
+    expect(text).toMatchObject({ code: 0, stderr: '' });
+    expect(text.stdout).toMatch(/^changed {2}edit, 8 bytes$/m);
+    const mixed = await klpkit('compare', compiled('x86', source('x + 1')), before);
+    expect(mixed.code).toBe(1);
+    expect(mixed.stderr).toContain(
+      'the object before is for x86-64 (ELF machine 62), the one after for arm64 (ELF machine 183)',
+    );
   });
 
   it('ends with code 1 for what a livepatch cannot carry', async () => {

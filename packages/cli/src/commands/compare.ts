@@ -1,10 +1,10 @@
-import type { FunctionChange } from '@klpkit/compare';
-import { UsageError } from '@klpkit/findings';
+import type { FunctionChange, ObjectModel } from '@klpkit/compare';
+import { type Finding, UsageError } from '@klpkit/findings';
 import { buildCommand } from '@stricli/core';
-import { action, type Context, jsonFlag } from '../context.ts';
+import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
 import { Exit } from '../exit.ts';
 import { findingText } from '../failure.ts';
-import { readUserFile } from '../input.ts';
+import { chooseKernel, readUserFile } from '../input.ts';
 import type { Answer } from '../schemas.ts';
 
 type Compared = Extract<Answer<'compare'>, { outcome: 'same' | 'different' }>;
@@ -17,11 +17,61 @@ async function readObject(path: string) {
     return readObjectModel(bytes);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    throw new UsageError(
-      `${path}: ${error.message}`,
-      'give two object files that gcc made of the same source, before and after',
-    );
+    throw new UsageError(`${path}: ${error.message}`, wanted);
   }
+}
+
+const wanted = 'give two relocatable objects that one compiler made of the same source, before and after';
+
+/** The comparison; an object that turns out to be malformed only now is named. */
+async function comparisonOf(beforePath: string, afterPath: string, sizes?: ReadonlyMap<string, number>) {
+  const { FormatError } = await import('@klpkit/formats');
+  const { compareObjects } = await import('@klpkit/compare');
+  const before = await readObject(beforePath);
+  const after = await readObject(afterPath);
+  try {
+    return compareObjects(before, after, sizes);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    let path = afterPath;
+    try {
+      compareObjects(before, before, sizes);
+    } catch {
+      path = beforePath;
+    }
+    throw new UsageError(`${path}: ${error.message}`, wanted);
+  }
+}
+
+/** Sizes of the structures that tables are made of, by name. */
+async function entrySizes(name: string): Promise<ReadonlyMap<string, number>> {
+  const kernel = await chooseKernel(name);
+  const { loadImage } = await import('@klpkit/kernel');
+  const { tableStructs } = await import('@klpkit/compare');
+  const btf = (await loadImage(kernel)).btf();
+  if (!btf)
+    throw new UsageError(
+      `${kernel.id} has no type information (BTF)`,
+      'leave --kernel out: the objects tell most sizes',
+    );
+  return new Map(
+    tableStructs.flatMap((struct) => {
+      const size = btf.findStruct(struct)?.sizeBytes;
+      return size === undefined ? [] : [[struct, size]];
+    }),
+  );
+}
+
+/** What differs in the types of two objects; nothing when one has none. */
+async function typeFindings(before: ObjectModel, after: ObjectModel): Promise<Finding[]> {
+  const { compareTypes, enumFinding, layoutFinding } = await import('@klpkit/compare');
+  const [had, has] = [before, after].map((model) => {
+    const section = model.elf.sections.find(({ name }) => name === '.BTF');
+    return section && model.bytes(section);
+  });
+  if (!had || !has) return [];
+  const { layouts, enums } = compareTypes(had, has);
+  return [...layouts.map((change) => layoutFinding(change)), ...enums.map((change) => enumFinding(change))];
 }
 
 function functionFacts(change: FunctionChange): Compared['functions'][number] {
@@ -36,20 +86,29 @@ function functionFacts(change: FunctionChange): Compared['functions'][number] {
 }
 
 /** `klpkit compare`: the comparison alone, on any two objects. */
-export const compareCommand = buildCommand<{ json: boolean }, [string, string], Context>({
+export const compareCommand = buildCommand<{ json: boolean; kernel?: string }, [string, string], Context>({
   docs: {
     brief: 'Compare two object files, function by function',
     fullDescription: [
       'Says which functions and data differ, how, and what of it a livepatch could not carry. Differences that mean nothing',
-      '(addresses, names of the compiler, line numbers of WARN) are looked through. Ends with code 1 if there are findings',
-      'that would stop a build. Compile with -ffunction-sections -fdata-sections for a comparison by function.',
+      '(addresses, names of the compiler, line numbers of WARN) are looked through. Ends with code 0 when there is a change',
+      'that can be livepatched, 1 when something stands in the way, 4 when nothing changed. Compile both sides with',
+      '-ffunction-sections -fdata-sections, and -gbtf for types. Objects may be for x86-64, arm64, ppc64le or s390x; with',
+      '--kernel, sizes of table entries are those of that kernel, else those that the objects show.',
       '',
       'EXAMPLE',
       '  klpkit compare before.o after.o',
     ].join('\n'),
   },
   parameters: {
-    flags: { json: jsonFlag },
+    flags: {
+      json: jsonFlag,
+      kernel: {
+        ...kernelFlag,
+        brief: 'Kernel in the cache whose structures tell the sizes of table entries',
+      },
+    },
+    aliases: { k: 'kernel' },
     positional: {
       kind: 'tuple',
       parameters: [
@@ -58,14 +117,19 @@ export const compareCommand = buildCommand<{ json: boolean }, [string, string], 
       ],
     },
   },
-  func: action('compare', async (context, _flags, beforePath: string, afterPath: string) => {
-    const { compareObjects } = await import('@klpkit/compare');
-    const before = await readObject(beforePath);
-    const after = await readObject(afterPath);
-    const { functions, data, findings } = compareObjects(before, after);
+  func: action('compare', async (context, flags, beforePath: string, afterPath: string) => {
+    const sizes = flags.kernel === undefined ? undefined : await entrySizes(flags.kernel);
+    const comparison = await comparisonOf(beforePath, afterPath, sizes);
+    const { obstacles } = await import('@klpkit/compare');
+    const { before, after, functions, data } = comparison;
+    const findings = [
+      ...comparison.findings,
+      ...(await typeFindings(before, after)),
+      ...obstacles(comparison),
+    ];
     const touched = functions.filter(({ status }) => status !== 'same').map(functionFacts);
     const unchanged = functions.length - touched.length;
-    const isSame = touched.length === 0 && data.length === 0;
+    const isSame = touched.length === 0 && data.length === 0 && findings.length === 0;
     if (context.isJson) {
       const answer: Answer<'compare'> = {
         command: 'compare',
@@ -95,6 +159,7 @@ export const compareCommand = buildCommand<{ json: boolean }, [string, string], 
     for (const { name, status } of data) context.say(`${status.padEnd(8)} ${name} (data)`);
     context.say(`${unchanged} functions are the same`);
     for (const finding of findings) context.say(findingText(context, finding, context.process.stdout));
-    return findings.some(({ severity }) => severity === 'error') ? Exit.findings : Exit.done;
+    if (findings.some(({ severity }) => severity === 'error')) return Exit.findings;
+    return isSame ? Exit.nothing : Exit.done;
   }),
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Refusal } from '@klpkit/findings';
-import { FormatError, SHF, STB, STT, writeObject } from '@klpkit/formats';
+import { FormatError, R_X86_64, SHF, STB, STT, writeObject } from '@klpkit/formats';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readObjectModel } from '../model/model.ts';
 import {
@@ -159,6 +159,69 @@ describe('type hashes (kCFI)', () => {
   test('without them nothing changes', async () => {
     const of = async (more: string[]) => readObjectModel(await compile(source, more, clangFlags, 'clang-19'));
     expect(touched(compareObjects(await of([]), await of(['-DFIX'])))).toEqual([]);
+  });
+});
+
+describe('objects that objtool has seen', () => {
+  /** Two functions with named padding before them and a return that is listed, as 6.2 and later write single objects. */
+  const object = (constant: number, padding: number) => {
+    const body = [0xb8, constant, 0, 0, 0, 0xe9, 0, 0, 0, 0];
+    const code = (bytes: number[]) => Uint8Array.from([...Array(padding).fill(0x90), ...bytes]);
+    const flags = SHF.ALLOC | SHF.EXECINSTR;
+    const site = (section: number) => ({
+      offset: (section - 2) * 4,
+      type: R_X86_64.PC32,
+      symbol: section,
+      addend: padding + 5,
+    });
+    return readObjectModel(
+      writeObject({
+        sections: [
+          {
+            name: '.text.f',
+            flags,
+            data: code(body),
+            relocations: [{ offset: padding + 6, type: R_X86_64.PLT32, symbol: 4, addend: -4 }],
+          },
+          {
+            name: '.text.g',
+            flags,
+            data: code([0xb8, 7, 0, 0, 0, 0xe9, 0, 0, 0, 0]),
+            relocations: [{ offset: padding + 6, type: R_X86_64.PLT32, symbol: 4, addend: -4 }],
+          },
+          {
+            name: '.return_sites',
+            flags: SHF.ALLOC,
+            data: new Uint8Array(8),
+            entsize: 4,
+            relocations: [site(2), site(3)],
+          },
+          { name: '.orc_unwind', flags: SHF.ALLOC, data: Uint8Array.of(constant, 1, 2, 3, 4, 5), entsize: 6 },
+        ],
+        symbols: [
+          { name: '__pfx_f', section: 0, size: padding, type: STT.FUNC },
+          { name: '__pfx_g', section: 1, size: padding, type: STT.FUNC },
+          { name: '', section: 0, type: STT.SECTION },
+          { name: '', section: 1, type: STT.SECTION },
+          { name: '__x86_return_thunk', binding: STB.GLOBAL },
+          { name: 'f', section: 0, value: padding, size: 10, type: STT.FUNC, binding: STB.GLOBAL },
+          { name: 'g', section: 1, value: padding, size: 10, type: STT.FUNC, binding: STB.GLOBAL },
+        ],
+      }),
+    );
+  };
+
+  test('a change shows in its function alone, not in its prefix and not in the tables', () => {
+    const c = compareObjects(object(1, 16), object(2, 16));
+    expect(namesOf(c.before)).toContain('__pfx_f');
+    expect([touched(c), touchedData(c), found(c)]).toEqual([['f changed'], [], []]);
+    const same = compareObjects(object(1, 16), object(1, 16));
+    expect([touched(same), found(same)]).toEqual([[], []]);
+  });
+
+  test('padding of another size is no change', () => {
+    const c = compareObjects(object(1, 16), object(1, 32));
+    expect([touched(c), found(c)]).toEqual([[], []]);
   });
 });
 
