@@ -231,6 +231,13 @@ describe('what gcc makes of one function', () => {
   });
 });
 
+test.each(['aarch64', 'powerpc64le', 's390x'])('the same of an object for %s', async (machine) => {
+  const placement = place(await compile(chains, `${machine}-linux-gnu-gcc-12`, ['-g']));
+  expect(placement.witnesses).toEqual(['dwarf', 'elf', 'ipa-clones']);
+  expect(copies(placement, 'leaf')).toEqual(['leaf → mid → top [dwarf ipa-clones]']);
+  expect(of(placement, 'apart').callers).toEqual([{ name: 'caller', symbol: 'apart' }]);
+});
+
 test('dead arguments that clang took away', async () => {
   const source = `
     static noinline int check(int unused, int a, int b) { return ext(a) + ext(b); }

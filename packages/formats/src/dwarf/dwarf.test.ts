@@ -183,6 +183,31 @@ test('the bytes of the object stay as they are', () => {
   expect(new Uint8Array(buffer.bytes)).toEqual(elf.bytes);
 });
 
+test('functions that are declared inline, and a definition whose body was folded into an equal one', () => {
+  writeFileSync(
+    join(folder, 'folded.c'),
+    `extern int opaque(int);
+static inline int asked(int x) { return opaque(x) + 1; }
+static int unasked(int x) { return opaque(x) - 1; }
+static __attribute__((noinline)) int one(int x) { return opaque(x) * 5 + opaque(3); }
+static __attribute__((noinline)) int two(int x) { return opaque(x) * 5 + opaque(3); }
+int user(int x) { return asked(x) + unasked(x) + one(x) - two(x); }
+`,
+  );
+  const object = join(folder, 'folded.o');
+  execFileSync('gcc-12', ['-O2', '-g', '-c', '-o', object, 'folded.c'], { cwd: folder });
+  const { functions } = readDwarf(readElf(new Uint8Array(readFileSync(object))));
+  const facts = functions.map((one) => [one.name, one.isDeclaredInline, one.instances.length] as const);
+  expect(facts.sort((a, b) => (a[0] < b[0] ? -1 : 1))).toEqual([
+    ['asked', true, 0],
+    ['one', false, 1],
+    // opaque is only declared, and not among them.
+    ['two', false, 0],
+    ['unasked', false, 0],
+    ['user', false, 1],
+  ]);
+});
+
 describe('what is not the format', () => {
   const read = (elf: ElfFile) => {
     const dwarf = readDwarf(elf);

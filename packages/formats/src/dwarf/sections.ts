@@ -96,12 +96,16 @@ export function openDebugSections(elf: ElfFile): DebugSections {
   return sections;
 }
 
-/** Bytes of the field that a relocation of a debug section fills (x86-64 psABI); other types do not occur there. */
-function widthOf(type: number): number | undefined {
-  if (type === R_X86_64[64]) return 8;
-  if (type === R_X86_64[32] || type === R_X86_64['32S']) return 4;
-  return type === R_X86_64.NONE ? 0 : undefined;
-}
+/**
+ * Bytes of the field that each type of relocation of a debug section fills; other types do not occur there. The psABIs: x86-64
+ * R_X86_64_64, _32, _32S; arm64 R_AARCH64_ABS64, _ABS32; ppc64le R_PPC64_ADDR64, _ADDR32; s390x R_390_64, _32.
+ */
+const widths: Readonly<Record<number, Readonly<Record<number, number>>>> = {
+  [EM.X86_64]: { [R_X86_64.NONE]: 0, [R_X86_64[64]]: 8, [R_X86_64[32]]: 4, [R_X86_64['32S']]: 4 },
+  [EM.AARCH64]: { 0: 0, 257: 8, 258: 4 },
+  [EM.PPC64]: { 0: 0, 38: 8, 1: 4 },
+  [EM.S390]: { 0: 0, 22: 8, 4: 4 },
+};
 
 function relocated(elf: ElfFile, section: Section, symbols: SymbolTable, bases: Float64Array): Uint8Array {
   const tables = elf.sections.filter(
@@ -109,8 +113,11 @@ function relocated(elf: ElfFile, section: Section, symbols: SymbolTable, bases: 
   );
   const plain = sectionBytes(elf, section);
   if (tables.length === 0) return plain;
-  if (elf.machine !== EM.X86_64)
-    throw new FormatError(`dwarf: relocations of machine ${elf.machine}, those of x86-64 (62) are known`);
+  const known = widths[elf.machine];
+  if (!known)
+    throw new FormatError(
+      `dwarf: relocations of machine ${elf.machine}, those of x86-64 (62), arm64 (183), ppc64 (21) and s390x (22) are known`,
+    );
   // A copy whatever the class: slice() of a Buffer would be a view into the file.
   const bytes = new Uint8Array(plain);
   const view = new DataView(bytes.buffer);
@@ -118,13 +125,15 @@ function relocated(elf: ElfFile, section: Section, symbols: SymbolTable, bases: 
   for (const table of tables) {
     const rela = readRela(elf, table);
     for (let index = 0; index < rela.count; index++) {
-      const width = widthOf(rela.type[index]);
+      const width = known[rela.type[index]];
       const symbol = rela.symbol[index];
       const at = rela.offset[index];
       // Tens of thousands: the words are for the one that is wrong.
       const where = () => `relocation ${index} of section ${table.index} (${table.name})`;
       if (width === undefined)
-        throw new FormatError(`dwarf: ${where()} has type ${rela.type[index]}, expected R_X86_64_32 or _64`);
+        throw new FormatError(
+          `dwarf: ${where()} has type ${rela.type[index]}, expected an absolute address of 4 or 8 bytes`,
+        );
       if (width === 0) continue;
       if (at + width > bytes.length)
         throw new FormatError(
