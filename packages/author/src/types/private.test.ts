@@ -56,6 +56,14 @@ describe('objects of a type of one unit', () => {
       'in another type',
       'struct holder { struct it in; };\nint h(struct holder *h)\n{\n\treturn other(h);\n}\n',
     ],
+    [
+      'in another type, on a line like that of a local variable',
+      'struct holder {\n\tstruct it in;\n};\nint h(struct holder *h)\n{\n\treturn other(h);\n}\n',
+    ],
+    [
+      'at file scope, on a line like that of a local variable',
+      'static\n\tstruct it kept;\nint k(void)\n{\n\treturn other(&kept);\n}\n',
+    ],
     ['pointed to by another type', 'struct holder { struct it *in; } kept;\n'],
     ['allocated', 'int *make(void)\n{\n\tstruct it *p = (void *)0;\n\treturn other(p);\n}\n'],
     ['measured', 'int size(void)\n{\n\treturn other((void *)sizeof(struct it));\n}\n'],

@@ -12,6 +12,7 @@ static int f(struct it *p)
 }
 EXPORT_SYMBOL(f);
 struct packed { int b; } __attribute__((packed));
+typedef struct __attribute__((packed)) { int early; } early_t;
 `;
 
 describe('what a source declares', () => {
@@ -42,6 +43,7 @@ describe('what a source declares', () => {
     ['a parameter', 'struct it *p)', 'struct it *p, int n)'],
     ['an include', '#include <linux/fs.h>', '#include <linux/fs.h>\n#include <linux/mm.h>'],
     ['a packed member', 'int b;', 'long b;'],
+    ['a member behind an attribute', 'int early;', 'long early;'],
     ['an export', 'EXPORT_SYMBOL(f);', ''],
     ['braces that do not balance', 'return 1;', '#ifdef X\n{\n#endif return 1;'],
   ])('%s does', (_, was, is) => {
