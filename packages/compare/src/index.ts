@@ -2,6 +2,7 @@ export { type Arch, archOf, type DecodedInstruction } from './arch/arch.ts';
 export { carriedFunctions, hasFtraceEntry } from './changes/carried.ts';
 export { compareObjects } from './changes/compare.ts';
 export { coldParentName, isFreshPiece, isNumbered, stemOf } from './changes/names.ts';
+export { obstacles, obstacleTo } from './changes/obstacle.ts';
 export { describe } from './changes/same.ts';
 export type {
   Comparison,

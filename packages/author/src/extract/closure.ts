@@ -4,9 +4,9 @@ import {
   coldParentName,
   type Fragment,
   type FunctionChange,
-  hasFtraceEntry,
   isRuntimeConstantTable,
   type ObjectModel,
+  obstacleTo,
   type Piece,
   type Reference,
   replacementOf,
@@ -224,52 +224,10 @@ export function referencesIn(comparison: Comparison, part: Fragment): readonly R
 }
 
 /** Whether a changed function can be replaced at all; otherwise a finding says why not. */
-function allowed(
-  unit: string,
-  { before, after }: Comparison,
-  change: FunctionChange,
-  findings: Finding[],
-): boolean {
-  const b = change.before;
-  const a = change.after;
-  if (!b || !a) return false;
-  const at = { unit, symbol: change.name };
-  if (before.kindOf(b.section) === 'init' || after.kindOf(a.section) === 'init') {
-    findings.push({
-      id: 'KLP407',
-      severity: 'error',
-      what: `${change.name} runs only while the kernel boots or the module loads or unloads (${a.section.name}), and it changes`,
-      why: 'it has run already, and its memory may be gone; a livepatch of it would have no effect',
-      next: 'redo its effect in a callback, or leave this part out of the livepatch',
-      at,
-    });
-    return false;
-  }
-  // The 16 bytes of padding before a function belong to it; any other neighbour means a section that the source chose.
-  const neighbours = after.piecesIn(a.section).filter((piece) => piece.kind === 'function');
-  if (neighbours.length > 1 || !a.section.name.startsWith('.text')) {
-    findings.push({
-      id: 'KLP408',
-      severity: 'error',
-      what: `${change.name} is in ${a.section.name}, together with other functions`,
-      why: 'the source put it there (noinstr, __sched, __lockfunc, __cpuidle, entry code …); such code is not traceable or cannot be cut out safely',
-      next: 'fix its callers instead, or move the change into a function of its own',
-      at: { ...at, section: a.section.name },
-    });
-    return false;
-  }
-  if (!hasFtraceEntry(before, b)) {
-    findings.push({
-      id: 'KLP130',
-      severity: 'error',
-      what: `${change.name} has no ftrace entry`,
-      why: 'a livepatch takes over a function at its ftrace entry; the kernel refuses a patch that names one without',
-      next: 'patch its callers instead: make the changed part __always_inline in the fix',
-      at,
-    });
-    return false;
-  }
-  return true;
+function allowed(unit: string, comparison: Comparison, change: FunctionChange, findings: Finding[]): boolean {
+  const obstacle = obstacleTo(comparison, change);
+  if (obstacle) findings.push({ ...obstacle, at: { unit, ...obstacle.at } });
+  return change.before !== undefined && change.after !== undefined && !obstacle;
 }
 
 /** Whether a variable that the running kernel does not have may come with the livepatch. */
