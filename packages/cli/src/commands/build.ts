@@ -173,7 +173,11 @@ export const buildCommandRoute = buildCommand<Flags, string[], Context>({
       };
       context.answer(answer);
     }
-    for (const finding of findings) context.say(findingText(context, finding, context.process.stdout));
+    for (const finding of findings)
+      if (finding.severity !== 'note') context.say(findingText(context, finding, context.process.stdout));
+    const notes = findings.filter(({ severity }) => severity === 'note').length;
+    if (notes > 0)
+      context.say(context.paint('dim', `${notes === 1 ? '1 note is' : `${notes} notes are`} in the report`));
     if (flags.report)
       context.say(
         `\n${formatReport(report, { width: context.width, paint: (role, text) => context.paint(role, text) })}`,
