@@ -29,8 +29,8 @@ export const klp112: Pitfall = {
             what: `${caller.name} calls ${callee.name} ${times(was)} before and ${times(is)} after the fix, although its source is the same`,
             why:
               is > was
-                ? `the compiler knew that ${callee.name} had no effect, and left calls out; with the old ${caller.name} the new effect would be missing, so it is replaced too`
-                : `the compiler knows now that ${callee.name} has no effect, and leaves calls out; ${caller.name} is replaced because its code differs`,
+                ? `the compiler took ${callee.name} to have no effect but its result, and left calls out; with the old ${caller.name} an effect that the fix adds would be missing there, so it is replaced too`
+                : `how often the compiler lets it call ${callee.name} depends on what it knows of the effects of that; the fix changes them, and ${caller.name} is replaced because its code differs`,
             evidence: ['calls of both objects', 'lines that the fix edits'],
             at: { symbol: caller.name },
           };

@@ -1,4 +1,5 @@
-import type { Piece } from '@klpkit/compare';
+import type { ObjectModel, Piece } from '@klpkit/compare';
+import { STB } from '@klpkit/formats';
 import { isObjectDiff } from '../src/builders.ts';
 import { callersOf } from '../src/calls.ts';
 import { replacements } from '../src/evidence.ts';
@@ -21,26 +22,25 @@ export const klp119: Pitfall = {
     *find({ comparison }) {
       const { before, after } = comparison;
       for (const body of before.pieces) {
-        const names = [body.name, ...body.aliases];
+        const names = unique([body.name, ...body.aliases]);
         if (body.kind !== 'function' || names.length < 2) continue;
-        const bodies = new Map(names.map((name) => [name, bodyOf(name)]));
-        const apart = unique(names).filter((name) => bodies.get(name) !== bodies.get(body.name));
-        const touched = names.some((name) =>
-          comparison.functions.some((change) => change.name === name && change.status !== 'same'),
+        const touched = comparison.functions.some(
+          ({ name, status }) => status !== 'same' && names.includes(name),
         );
-        if (!touched || apart.length === 0 || apart.some((name) => !bodies.get(name))) continue;
+        const bodies = new Set(names.flatMap((name) => functionsOf(after, name)));
+        const gone = names.filter((name) => functionsOf(after, name).length === 0);
+        // Names that the source declares to be one function stay together, and one of them is global.
+        const isApart = bodies.size > 1 || (gone.length > 0 && names.every((name) => isLocal(before, name)));
+        if (!touched || !isApart) continue;
         const callers = unique(callersOf(before, body).map(({ name }) => name));
         yield {
           severity: 'note',
-          what: `${list(unique(names))} are one body in the running kernel and ${new Set(bodies.values()).size} after the fix`,
-          why: `the compiler folded them because they did the same; ${callers.length > 0 ? `which of ${list(callers)} means which name can be seen in the after object only, and ` : ''}every caller that means another body now is replaced`,
-          next: `do not list ${list(apart)} in a livepatch that is written by hand: it would change ${body.name} as well`,
+          what: `${list(names)} are one body in the running kernel and ${bodies.size === 0 ? 'have none' : bodies.size} after the fix`,
+          why: `the compiler folded them because they did the same${callers.length > 0 ? `; which of ${list(callers)} means which name can be seen in the after object only` : ''}; every caller that means another body now is replaced`,
+          next: `do not list one of them in a livepatch that is written by hand: it would change what the other callers run as well`,
           evidence: ['symbols of both objects'],
           at: { symbol: body.name },
         };
-      }
-      function bodyOf(name: string): Piece | undefined {
-        return after.named(name).find(({ kind }) => kind === 'function');
       }
     },
   },
@@ -78,3 +78,13 @@ export const klp119: Pitfall = {
     },
   },
 };
+
+function functionsOf(model: ObjectModel, name: string): Piece[] {
+  return model.named(name).filter(({ kind }) => kind === 'function');
+}
+
+function isLocal({ symbols }: ObjectModel, name: string): boolean {
+  for (let index = 1; index < symbols.count; index++)
+    if (symbols.binding[index] !== STB.LOCAL && symbols.name(index) === name) return false;
+  return true;
+}

@@ -14,6 +14,21 @@ describe.each(['gcc-12', 'gcc-11'])('KLP119 with %s', (compiler) => {
     expect(told[0]).toContain('ev_add and ev_del are one body in the running kernel and 2 after the fix');
   });
 
+  test('two names of one body that is inlined after the fix are told', async () => {
+    const [told] = said(await assessCase(folder, { compiler, after: 'inlined-after.c' }), 'KLP119');
+    expect(told).toContain(
+      'ev_add and ev_del are one body in the running kernel and have none after the fix',
+    );
+  });
+
+  test('two names that the source declares to be one function are not', async () => {
+    const options = { compiler, before: 'alias.c', after: 'alias-after.c' };
+    const { comparison } = await unitCase(folder, options);
+    expect(comparison.before.named('ev_add')[0]).toBe(comparison.before.named('ev_del')[0]);
+    expect(comparison.functions.filter(({ status }) => status === 'changed')).toHaveLength(1);
+    expect(said(await assessCase(folder, options), 'KLP119')).toEqual([]);
+  });
+
   test('two bodies from the beginning are not', async () => {
     const judgement = await assessCase(folder, { compiler, before: 'twin.c', after: 'twin-after.c' });
     expect(said(judgement, 'KLP119')).toEqual([]);
