@@ -51,6 +51,7 @@ const usage = `usage: npm run bench:corpus -- --from 6.12.115 --to 6.12.117 …
   --no-headers          sources only
   --no-lines            reasons without source lines, which saves a compilation
   --second-opinion      compare the disassembly of each changed unit as well
+  --verbose             each step of the proofs
   --table FILE          the summary, in Markdown
 `;
 
@@ -76,6 +77,7 @@ const { values } = parseArgs({
     'no-lines': { type: 'boolean', default: false },
     'second-opinion': { type: 'boolean', default: false },
     table: { type: 'string' },
+    verbose: { type: 'boolean', default: false },
   },
 });
 if (!values.from || !values.to) {
@@ -133,7 +135,13 @@ const chosen = new Set(
 );
 const waiting = built.filter(({ file, outcome }) => outcome === 'built' && chosen.has(file));
 if (waiting.length > 0) say(`${waiting.length} to prove`);
-for await (const outcome of proveInBatches(from, waiting, folder, Number(values['per-boot']))) {
+for await (const outcome of proveInBatches(
+  from,
+  waiting,
+  folder,
+  Number(values['per-boot']),
+  (what) => values.verbose && say(what),
+)) {
   state.add(outcome);
   say(
     `${outcome.file}: ${outcome.outcome} ${outcome.reasons.map(({ id, what }) => `${id}: ${what}`).join('; ')}`,
@@ -173,12 +181,22 @@ async function pick(): Promise<string[]> {
   }
 }
 
+/** Nothing is left to do for a file. */
 function isFinished(outcome: Outcome | undefined): boolean {
+  return isDone(outcome) && !isUnasked(outcome);
+}
+
+/** The outcome stands. */
+function isDone(outcome: Outcome | undefined): outcome is Outcome {
   if (!outcome) return false;
   const { redo } = values;
   if (redo.includes(outcome.outcome) || outcome.reasons.some(({ id }) => redo.includes(id))) return false;
-  if (outcome.outcome === 'built' && !existsSync(join(folder, `${outcome.livepatch}.ko`))) return false;
-  return !values['second-opinion'] || outcome.second !== undefined || outcome.outcome === 'not-built';
+  return outcome.outcome !== 'built' || existsSync(join(folder, `${outcome.livepatch}.ko`));
+}
+
+/** The second opinion is wanted and was not asked. */
+function isUnasked(outcome: Outcome): boolean {
+  return values['second-opinion'] && outcome.second === undefined && outcome.outcome !== 'not-built';
 }
 
 /** Where the code of each file lives, or the outcome when it lives nowhere. */
@@ -218,25 +236,20 @@ function modules(): number {
 
 async function compareOne(file: string, kind: FixToBuild['kind']): Promise<Outcome> {
   const known = state.outcomes.get(file);
+  const stands = isDone(known);
   const { outcome, built, units } = await buildFix(step, {
     file,
     kind,
     maxUnits: Number(values['max-units']),
     jobs: Number(values.jobs),
-    makesModule: values.build === undefined || modules() < Number(values.build),
+    makesModule: !stands && (values.build === undefined || modules() < Number(values.build)),
     sourceLines: !values['no-lines'],
   });
-  const second = values['second-opinion']
-    ? (await Promise.all(units.map((unit) => secondOpinion(unit)))).flat()
-    : undefined;
+  const second: string[] = [];
+  if (values['second-opinion']) for (const unit of units) second.push(...(await secondOpinion(unit)));
   if (built) {
     await writeFileAtomic(join(folder, `${built.plan.name}.ko`), built.ko);
     await writeFileAtomic(join(folder, `${built.plan.name}.json`), reportJson(built.report));
   }
-  const isProven = known?.outcome === 'proven' && outcome.outcome === 'built' && values.redo.length === 0;
-  return {
-    ...outcome,
-    ...(isProven ? { outcome: 'proven', reasons: known.reasons, seconds: known.seconds } : {}),
-    ...(second ? { second } : {}),
-  };
+  return { ...(stands ? known : outcome), ...(values['second-opinion'] ? { second } : {}) };
 }

@@ -13,15 +13,16 @@ export async function* proveInBatches(
   built: readonly Outcome[],
   folder: string,
   perBoot: number,
+  onStep: (what: string) => void,
 ): AsyncGenerator<Outcome> {
   for (let at = 0; at < built.length; at += perBoot) {
     const batch = built.slice(at, at + perBoot);
-    const proofs = await prove(kernel, batch, folder);
+    const proofs = await prove(kernel, batch, folder, onStep);
     for (const [index, outcome] of batch.entries()) {
       const proof = proofs[index];
       if (proof?.verdict === 'proven' || batch.length === 1) yield judged(outcome, proof);
       else {
-        const [alone] = await prove(kernel, [outcome], folder);
+        const [alone] = await prove(kernel, [outcome], folder, onStep);
         const among = wrong(proof).map(({ id, what }) => `${id}: ${what}`);
         const result = judged(outcome, alone);
         yield result.outcome === 'proven'
@@ -42,14 +43,16 @@ async function prove(
   kernel: Kernel,
   batch: readonly Outcome[],
   folder: string,
+  onStep: (what: string) => void,
 ): Promise<readonly LivepatchProof[]> {
-  const { livepatches } = await proveLivepatch(kernel, {
+  const request = {
     livepatches: batch.map(({ livepatch = '', functions }) => ({
       module: join(folder, `${livepatch}.ko`),
       name: livepatch,
       objects: objectsOf(functions),
     })),
-  });
+  };
+  const { livepatches } = await proveLivepatch(kernel, request, { onProgress: ({ label }) => onStep(label) });
   return livepatches;
 }
 

@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Piece } from '@klpkit/compare';
 import { Refusal } from '@klpkit/findings';
+import { writeFileAtomic } from '@klpkit/host';
 import { addKernel } from '@klpkit/kernel';
 import { type LivepatchProof, proveLivepatch } from '@klpkit/prove';
 import {
@@ -26,6 +28,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     'per-livepatch': { type: 'string', default: '250' },
     json: { type: 'string' },
+    keep: { type: 'string' },
     table: { type: 'string' },
     'no-proof': { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
@@ -87,6 +90,7 @@ for (const [number, batch] of batches().entries()) {
   try {
     const made = await makeIdentityLivepatch(identity, `livepatch_identity_${number}`, parts);
     livepatches.push(made);
+    if (values.keep) await writeFileAtomic(join(values.keep, `${made.plan.name}.ko`), made.ko);
     for (const { id, severity, what } of made.findings)
       if (severity !== 'note' && id !== 'KLP310') failures.push(`build: ${id}: ${what}`);
   } catch (error) {
