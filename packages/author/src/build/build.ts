@@ -340,12 +340,13 @@ class Build {
     const findings = withOverrides(this.#findings, this.#overrides);
     const changes = differing.flatMap(({ judged }) => judged.comparison.functions);
     const named = (status: string) =>
-      listed(changes.flatMap((change) => (change.status === status ? [change.name] : [])));
+      listed([...new Set(changes.flatMap((change) => (change.status === status ? [change.name] : [])))]);
     const parts = [
       ...(named('new') ? [`it adds ${named('new')}, which nothing calls`] : []),
       ...(named('removed') ? [`it removes ${named('removed')}`] : []),
     ];
-    const sources = listed(units.map((unit) => unit.source));
+    // A source can be part of two modules.
+    const sources = listed([...new Set(units.map((unit) => unit.source))]);
     findings.push(
       parts.length > 0
         ? {
