@@ -33,3 +33,8 @@ describe('KLP109 of a finished module', () => {
     expect(innocent.unchecked.map(({ id }) => id)).not.toContain('KLP109');
   });
 });
+
+test('KLP109 of the comparison: a cold part without its parent is refused', async () => {
+  const judgement = await assessCase(folder, { before: 'orphan.c', after: 'orphan-after.c' });
+  expect(said(judgement, 'KLP109').join()).toContain('other.cold is a cold part without its parent');
+});

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#include "klpmin.h"
+int work(int n) { return ext_int(n); }
