@@ -47,7 +47,7 @@ export function monitorOn(socket: Socket): Monitor {
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Saves the state of the VM through `cat > state` in QEMU's folder, and lets it go on.
+ * Saves the state of the VM through `cat > state` in QEMU's folder, and lets it go on, whether that went well or not.
  *
  * @throws {Error} for a QEMU that cannot
  */
@@ -56,15 +56,18 @@ export async function saveState(monitor: Monitor): Promise<void> {
   await monitor.ask('stop');
   // The usual limit of 128 MiB/s is meant for networks.
   await monitor.ask('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
-  await monitor.ask('migrate', { uri: 'exec:cat > state' });
-  for (;;) {
-    const { status } = (await monitor.ask('query-migrate')) as { status?: string };
-    if (status === 'completed') break;
-    if (status === 'failed' || status === 'cancelled')
-      throw new Error(`QEMU: saving the state has ${status}`);
-    await pause(10);
+  try {
+    await monitor.ask('migrate', { uri: 'exec:cat > state' });
+    for (;;) {
+      const { status } = (await monitor.ask('query-migrate')) as { status?: string };
+      if (status === 'completed') break;
+      if (status === 'failed' || status === 'cancelled')
+        throw new Error(`QEMU: saving the state has ${status}`);
+      await pause(10);
+    }
+  } finally {
+    await monitor.ask('cont');
   }
-  await monitor.ask('cont');
 }
 
 /** Waits until QEMU has read the state that it was started with; the VM then stands still. */

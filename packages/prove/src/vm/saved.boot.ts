@@ -5,6 +5,7 @@ import { addKernel, type Kernel } from '@klpkit/kernel';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { guestInit } from '../guest/init.ts';
 import { type StartedVm, startWithState } from './saved.ts';
+import { startVm, type VmSpec } from './vm.ts';
 
 let kernel: Kernel;
 let init: Uint8Array;
@@ -21,18 +22,21 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const states = () => readdirSync(join(folder, 'states'));
 const stateFile = () => join(folder, 'states', booted.savedState?.slice(0, 24) ?? '', 'state');
 
+const spec = (): VmSpec => ({
+  accel: 'tcg',
+  memoryMb: 256,
+  kernel: kernel.vmlinux,
+  init,
+  files: [],
+  hasShell: true,
+  append: [],
+  bootMs: 300_000,
+});
+
 /** Starts a VM with a file, and gives how it came up, what the file holds there, its date, its random numbers and its command line. */
 async function start(text: string, append: readonly string[] = []) {
-  const started: StartedVm = await startWithState(kernel, {
-    accel: 'tcg',
-    memoryMb: 256,
-    kernel: kernel.vmlinux,
-    init,
-    files: [{ path: '/some/where/file', data: Buffer.from(text), mode: 0o640 }],
-    hasShell: true,
-    append,
-    bootMs: 300_000,
-  });
+  const files = [{ path: '/some/where/file', data: Buffer.from(text), mode: 0o640 }];
+  const started: StartedVm = await startWithState(kernel, { ...spec(), files, append });
   const { vm } = started;
   try {
     const run = async (command: string) => {
@@ -104,4 +108,16 @@ it('a guest that may not see the memory gets its files all the same', async () =
   const locked = await start('locked', ['lockdown=integrity']);
   expect(locked).toMatchObject({ how: 'booted', file: 'locked\n640' });
   expect(locked.problem).toMatch(/shares with the host/);
+});
+
+it('a VM whose state cannot be written goes on', async () => {
+  const vm = await startVm({ ...spec(), state: { kind: 'savable' } });
+  try {
+    const place = join(folder, 'no such folder', 'state');
+    await expect(vm.save(place)).rejects.toThrow(/saving the state has failed/);
+    const reply = await vm.request('read', ['/proc/uptime'], { label: 'uptime', timeoutMs: 60_000 });
+    expect([reply.status, reply.output.length > 0]).toEqual([0, true]);
+  } finally {
+    await vm.end();
+  }
 });
