@@ -71,6 +71,13 @@ export class Drafts {
     }
   }
 
+  /** Counts names of chains that are looked at. @throws {FormatError} when there are more than any compiler makes */
+  spend(names: number, by: Witness): void {
+    this.#names += names;
+    if (this.#names > mostNames)
+      throw new FormatError(`${by}: the chains of inlined calls have more than ${mostNames} names`);
+  }
+
   /**
    * A copy of `name` in `into`. A witness of single steps (`isExact` false) confirms the chains that are known and adds its own only
    * where there is none.
@@ -86,9 +93,7 @@ export class Drafts {
       copies.set(into, known);
     }
     if (known.chains.size > 0 && !isExact) return;
-    this.#names += chain.length + 1;
-    if (this.#names > mostNames)
-      throw new FormatError(`${by}: the chains of inlined calls have more than ${mostNames} names`);
+    this.spend(chain.length + 1, by);
     known.chains.set(chain.join(' '), chain);
   }
 

@@ -135,9 +135,13 @@ function readCopies(calls: readonly InlinedCall[], into: string, drafts: Drafts)
       continue;
     }
     const { name } = call.function;
-    // A part of a function that was split off is inlined into what was left of it: one copy.
-    const between = around.filter((step) => step !== name && step !== into && step !== '').reverse();
-    if (name !== '' && name !== into) drafts.copy(name, into, between, 'dwarf', true);
+    if (name !== '' && name !== into) {
+      // However deep the file nests calls of one name, walking up from each costs.
+      drafts.spend(around.length, 'dwarf');
+      // A part of a function that was split off is inlined into what was left of it: one copy.
+      const between = around.filter((step) => step !== name && step !== into && step !== '').reverse();
+      drafts.copy(name, into, between, 'dwarf', true);
+    }
     if (call.inlined.length === 0) continue;
     around.push(name);
     stack.push({ calls: call.inlined, at: 0 });
