@@ -20,22 +20,20 @@ export const klp128: Pitfall = {
     needs: [],
     *find(evidence) {
       const { comparison } = evidence;
-      for (const { name, after } of changedFunctions(evidence)) {
+      const speaking = changedFunctions(evidence).flatMap(({ name, after }) => {
         const flags = flagsOf(comparison.after, after);
         const warnings = onceWarnings(comparison.after, comparison.afterTables, after);
-        if (flags.length + warnings === 0) continue;
-        const own = [
-          ...(flags.length > 0 ? [list(flags)] : []),
-          ...(warnings > 0 ? [`${warnings} WARN_ON_ONCE()`] : []),
-        ];
-        yield {
-          severity: 'note',
-          what: `the new ${name} has once-flags of its own: ${own.join(' and ')}`,
-          why: 'what the running kernel has said once it may say once more, and once again with the next livepatch of this function',
-          evidence: ['sections of the fixed object'],
-          at: { symbol: name },
-        };
-      }
+        const own = [...flags, ...(warnings > 0 ? [`${warnings} WARN_ON_ONCE()`] : [])];
+        return own.length > 0 ? [{ name, own }] : [];
+      });
+      if (speaking.length === 0) return;
+      yield {
+        severity: 'note',
+        what: `once-flags begin anew in the livepatch: ${list(speaking.map(({ name, own }) => `${name} (${own.join(', ')})`))}`,
+        why: 'what the running kernel has said once it may say once more, and once again with the next livepatch of the function',
+        evidence: ['sections of the fixed object'],
+        at: { symbol: speaking[0].name },
+      };
     },
   },
 };

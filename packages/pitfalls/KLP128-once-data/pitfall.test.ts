@@ -7,7 +7,7 @@ describe.each(['gcc-12', 'gcc-11', 'clang-14', 'clang-19'])('KLP128 with %s', (c
   test('a function with flags that are set once is told', async () => {
     const [finding, ...more] = said(await assessCase(folder, { compiler }), 'KLP128');
     expect(finding).toMatch(
-      /note KLP128: rx: the new rx has once-flags of its own: .*__already_done.* and 1 WARN_ON_ONCE\(\)/,
+      /note KLP128: rx: once-flags begin anew in the livepatch: rx \(.*__already_done.*, 1 WARN_ON_ONCE\(\)\)/,
     );
     expect(more).toEqual([]);
   });
