@@ -62,6 +62,8 @@ const cases = {
     texts: [['.klp.rela.vmlinux.', '.klp.rela.overlay.']],
   },
   moduleExport: { folder: 'KLP304-module-export-used-directly', source: 'faulty.c' },
+  // kswapd sleeps in kswapd().
+  stuck: { folder: 'KLP402-always-on-a-stack', source: 'faulty.c', texts: [['poller', 'kswapd']] },
 } satisfies Record<string, Wanted>;
 
 type Case = keyof typeof cases;
@@ -125,12 +127,14 @@ async function carryOut(guest: Guest, nameOf: (name: Case) => string): Promise<O
   for (const name of refused) await load(name);
   texts.set('tainted', await guest.read('/proc/sys/kernel/tainted'));
 
-  // One that is on its way keeps all others out, after their init has done what it does.
-  await load('lowerFix');
+  // One whose transition does not end keeps all others out, after their init has done what it does.
+  await load('stuck');
   for (const name of ['stripDebug', 'otherMark', 'collision', 'zeroed', 'unconverted'] as const)
     await load(name);
-  done.set('settle lower', await guest.settle(nameOf('lowerFix')));
+  texts.set('stuck', await guest.read(`/sys/kernel/livepatch/${nameOf('stuck')}/transition`));
+  done.set('reverse stuck', await guest.disable(nameOf('stuck')));
 
+  await enable('lowerFix');
   await enable('upperFix');
   done.set('read upper', await guest.reading('/proc/cmdline'));
   done.set('disable lower', await guest.disable(nameOf('lowerFix')));
@@ -229,6 +233,14 @@ describe.each(kernels)('on %s', (id) => {
     for (const name of ['otherMark', 'stripDebug', 'unconverted'] as const) expect(error(name)).toBe('EBUSY');
     expect(await says('otherMark', 'KLP201')).toMatch(/^warning/);
     expect(await says('stripDebug', 'KLP209')).toBe('');
+  });
+
+  it('KLP402: the main function of a thread is found, and its transition ends when it is reversed', async () => {
+    expect(error('stuck')).toBe('');
+    expect(run.texts.get('stuck')).toBe('1');
+    expect(error('reverse stuck')).toBe('');
+    expect(log('reverse stuck')).not.toContain("': patching complete");
+    expect(await says('stuck', 'KLP402')).toMatch(/^warning/);
   });
 
   it('KLP302: an unconverted KLP symbol is found, and the module loader takes it for NULL', async () => {

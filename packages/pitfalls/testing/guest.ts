@@ -25,8 +25,6 @@ export interface Guest {
   enable(name: string): Promise<Done>;
   /** Disables a livepatch and waits until it is gone from sysfs. */
   disable(name: string): Promise<Done>;
-  /** Forces a livepatch's transition, and waits until it is over. */
-  settle(name: string): Promise<Done>;
   /** The text of a file; empty when it is not there. */
   read(path: string): Promise<string>;
   /** What the kernel says while a file is read. */
@@ -97,7 +95,6 @@ export async function bootGuest(
       const written = await request('write', [`${sysfs(name)}/enabled`, '0']);
       return written.error ? written : both(written, await request('wait', [`${sysfs(name)}/enabled`, '']));
     },
-    settle,
     read,
     async reading(path) {
       await read(path);

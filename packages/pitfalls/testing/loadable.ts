@@ -67,7 +67,7 @@ async function writeTails(kernel: Kernel, folder: string): Promise<void> {
     moduleSymvers(kernel),
   ]);
   const imported =
-    /^(module_layout|__fentry__|_printk|klp_\w+|jiffies|__kmalloc|msleep|(un)?register_kprobe|dma_buf_get|cdrom_check_events)$/;
+    /^(module_layout|__fentry__|_printk|klp_\w+|jiffies|__kmalloc|msleep|(un)?register_kprobe|dma_buf_get|kthread_should_stop|schedule_timeout_interruptible|cdrom_check_events)$/;
   const versions = [...exports]
     .filter(([name]) => imported.test(name))
     .map(([name, { crc }]) => `{ 0x${(crc ?? 0).toString(16)}, "${name}" },`)
