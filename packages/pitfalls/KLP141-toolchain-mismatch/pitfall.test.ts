@@ -20,7 +20,7 @@ async function told(
 /** A kernel that says what built it, as CONFIG_CC_VERSION_TEXT does. */
 const builtBy = (text: string) => smallKernel({ config: { CONFIG_CC_VERSION_TEXT: text } });
 
-test('KLP141: two compilers', async () => {
+test('KLP141: two compilers', { timeout: 20_000 }, async () => {
   const [finding, ...more] = await told({}, { compiler: 'gcc-11' });
   expect(finding).toMatch(
     /error KLP141: the two sides come from different compilers: GCC: .* 12\..* before, GCC: .* 11\..* after/,
@@ -30,7 +30,7 @@ test('KLP141: two compilers', async () => {
   expect(await told({}, {})).toEqual([]);
 });
 
-test('KLP141: one flag', async () => {
+test('KLP141: one flag', { timeout: 20_000 }, async () => {
   const [finding, ...more] = await told({}, { flags: ['-fno-partial-inlining'] });
   expect(finding).toContain(
     'error KLP141: the two sides were compiled with different flags: -fno-partial-inlining only after',
@@ -38,7 +38,7 @@ test('KLP141: one flag', async () => {
   expect(more).toEqual([]);
 });
 
-test('KLP141: the compiler of the kernel is another', async () => {
+test('KLP141: the compiler of the kernel is another', { timeout: 20_000 }, async () => {
   const { comparison } = await unitCase(folder);
   expect(comparison.before.elf.sections.map(({ name }) => name)).toContain('.comment');
   const [finding, ...more] = await told({}, {}, builtBy('gcc-13 (Debian 13.2.0-25) 13.2.0'));
@@ -50,7 +50,7 @@ test('KLP141: the compiler of the kernel is another', async () => {
   expect(await told({}, {}, builtBy(`gcc-12 ${version}`))).toEqual([]);
 });
 
-test('KLP141 of a finished module', async () => {
+test('KLP141 of a finished module', { timeout: 20_000 }, async () => {
   const other = await checkCase(folder, 'module.c', { kernel: builtBy('Debian clang version 19.1.4') });
   const [finding, ...more] = said(other, 'KLP141');
   expect(finding).toMatch(
