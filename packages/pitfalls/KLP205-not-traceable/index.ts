@@ -11,7 +11,7 @@ export const klp205: Pitfall = {
     'The kernel diverts a function by the call of __fentry__ at its beginning; notrace functions, init code, assembly and data have none, and the whole livepatch is refused.',
   seen: 'at run time on Linux 6.1 and 6.12: EINVAL, failed to find location for function',
   safeWay: 'Replace the callers of such a function instead.',
-  foundBy: ['rules', 'extract'],
+  foundBy: ['rules'],
   livepatch: {
     needs: ['tables', 'kernel'],
     *find({ livepatch, kernel }) {
