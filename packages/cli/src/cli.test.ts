@@ -165,7 +165,7 @@ describe('compare', () => {
     expect(text).toMatchObject({ code: 0, stderr: '' });
     expect(text.stdout).toMatch(/^changed {2}edit, \d+ bytes$/m);
     expect(text.stdout).toMatch(/^new {6}fresh, \d+ bytes$/m);
-    expect(text.stdout).toContain('1 functions are the same');
+    expect(text.stdout).toContain('1 function is the same');
 
     const json = await klpkit('compare', '--json', before, after);
     const answer = v.parse(schemas.compare, JSON.parse(json.stdout));

@@ -20,20 +20,6 @@ test('findings come worst first, then by id, and keep their order', () => {
   expect(sorted.map(({ what }) => what).join('')).toBe('cebda');
 });
 
-test('what a step has said of a symbol, a rule does not say again; of another it does', async () => {
-  const known = (symbol: string): Finding => ({
-    id: 'KLP402',
-    severity: 'warning',
-    what: 'said before',
-    at: { symbol },
-  });
-  const count = async (found: Finding[]) =>
-    (await checkCase(folder, 'faulty.c', { found })).findings.filter(({ id }) => id === 'KLP402').length;
-  expect(await count([])).toBe(1);
-  expect(await count([known('poller')])).toBe(1);
-  expect(await count([known('another')])).toBe(2);
-});
-
 test('a rule that lacks something is unchecked, and checked when it is there', async () => {
   const unchecked = async (more: Parameters<typeof checkCase>[2]) =>
     (await checkCase(folder, 'faulty.c', more)).unchecked.map(({ id }) => id);

@@ -44,8 +44,6 @@ function judge<Evidence, Need extends UnitNeed | LivepatchNeed>(
   missing: ReadonlySet<UnitNeed | LivepatchNeed>,
 ): Judgement {
   const findings = [...found];
-  // What a step has said, a rule need not say again.
-  const said = new Set(found.map(keyOf));
   const unchecked: Unchecked[] = [];
   for (const pitfall of pitfalls) {
     const rule = ruleOf(pitfall);
@@ -55,18 +53,9 @@ function judge<Evidence, Need extends UnitNeed | LivepatchNeed>(
       unchecked.push({ id: pitfall.id, missing: lacks });
       continue;
     }
-    for (const observation of rule.find(evidence)) {
-      const finding = numbered(pitfall, observation);
-      if (!said.has(keyOf(finding))) findings.push(finding);
-    }
+    for (const observation of rule.find(evidence)) findings.push(numbered(pitfall, observation));
   }
   return { findings: worstFirst(findings), unchecked };
-}
-
-/** Equal for findings that say the same of the same thing; a section holds many things, so there the words count. */
-function keyOf({ id, severity, what, at }: Finding): string {
-  const about = at?.symbol ?? (at?.section === undefined ? '' : what);
-  return `${id} ${severity} ${about}`;
 }
 
 function numbered({ id, severity }: Pitfall, observation: Observation): Finding {

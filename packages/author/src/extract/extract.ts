@@ -409,6 +409,7 @@ class Extractor {
   #silenceTracepoints(): void {
     const { comparison } = this.#request;
     const { arch } = comparison.after;
+    const names = new Map<Piece, Set<string>>();
     const jumps = new Map<Piece, Map<number, Uint8Array>>();
     for (const entry of this.#closure.entries) {
       const key = this.#keyOf(entry);
@@ -419,13 +420,17 @@ class Extractor {
       if (tracepoint === undefined || !nop) continue;
       jumps.set(site.piece, (jumps.get(site.piece) ?? new Map()).set(site.offset, nop));
       this.#silent.add(tracepoint);
+      names.set(site.piece, (names.get(site.piece) ?? new Set()).add(tracepoint));
+    }
+    for (const [piece, all] of names) {
+      const list = [...all].sort();
       this.#notes.add({
         id: 'KLP310',
         severity: 'warning',
-        what: `the tracepoint ${tracepoint} of the module does not fire in the new ${site.piece.name}`,
+        what: `the ${list.length === 1 ? 'tracepoint' : 'tracepoints'} ${list.join(', ')} of the module ${list.length === 1 ? 'does' : 'do'} not fire in the new ${piece.name}`,
         why: 'jump labels of a livepatch are set up before its relocations to a module are applied, so the new code cannot follow the key',
-        next: 'nothing, if nobody traces it while the livepatch is on; else trace the function itself with ftrace or a probe',
-        at: { symbol: site.piece.name },
+        next: 'nothing, if nobody traces that while the livepatch is on; else trace the function itself with ftrace or a probe',
+        at: { symbol: piece.name },
       });
     }
     for (const [piece, nops] of jumps) {

@@ -157,7 +157,7 @@ export const compareCommand = buildCommand<{ json: boolean; kernel?: string }, [
       );
     }
     for (const { name, status } of data) context.say(`${status.padEnd(8)} ${name} (data)`);
-    context.say(`${unchanged} functions are the same`);
+    context.say(unchanged === 1 ? '1 function is the same' : `${unchanged} functions are the same`);
     for (const finding of findings) context.say(findingText(context, finding, context.process.stdout));
     if (findings.some(({ severity }) => severity === 'error')) return Exit.findings;
     return isSame ? Exit.nothing : Exit.done;

@@ -45,6 +45,9 @@ export function isFreshPiece(piece: Piece): boolean {
   if (piece.section.name === '.data..once' || piece.section.name === '.data.once') return true;
   if (piece.section.name === '__dyndbg') return true;
   if (/^\.L|\.\.L__unnamed/.test(piece.name)) return true;
+  // clang puts the function's name before that of its static variable: `f.__key`, `f._rs.3`.
+  const local = /^[A-Za-z_]\w*\.([A-Za-z_]\w*(?:\.\d+)?)$/.exec(piece.name)?.[1];
+  if (local !== undefined && freshStems.has(stemOf(local))) return true;
   if (!isNumbered(piece.name)) return false;
   const stem = stemOf(piece.name);
   // A compound literal at file scope that can be written is a variable like any other: its state must not split.
