@@ -15,8 +15,8 @@ export function tableOf(outcomes: readonly Outcome[], title: string): string {
   return [
     `# ${title}`,
     '',
-    '| area | fixes | proven | built, not proven | judged, not built | refused | failed |',
-    '|---|---|---|---|---|---|---|',
+    '| area | fixes | proven | built, not proven | judged, not built | nothing for this kernel | refused | failed |',
+    '|---|---|---|---|---|---|---|---|',
     ...areas.map((area) =>
       totals(
         area,
@@ -33,7 +33,7 @@ export function tableOf(outcomes: readonly Outcome[], title: string): string {
     `Building: median ${(builds[Math.floor(builds.length / 2)] ?? 0).toFixed(1)} s, longest ${(builds.at(-1) ?? 0).toFixed(1)} s.`,
     '',
     ...reasonTable(
-      'reason of refusal',
+      'reason of refusal, or why there is nothing to patch',
       asked.filter(({ outcome }) => outcome === 'refused'),
     ),
     ...reasonTable(
@@ -56,8 +56,16 @@ export function tableOf(outcomes: readonly Outcome[], title: string): string {
 }
 
 function totals(name: string, list: readonly Outcome[]): string {
-  const count = (outcome: Outcome['outcome']) => list.filter((each) => each.outcome === outcome).length;
-  return `| ${name} | ${list.length} | ${count('proven')} | ${count('built')} | ${count('buildable')} | ${count('refused')} | ${count('failed')} |`;
+  const count = (verdict: Verdict) => list.filter((each) => verdictOf(each) === verdict).length;
+  const verdicts: Verdict[] = ['proven', 'built', 'buildable', 'nothing', 'refused', 'failed'];
+  return `| ${name} | ${list.length} | ${verdicts.map(count).join(' | ')} |`;
+}
+
+type Verdict = Outcome['outcome'] | 'nothing';
+
+/** The outcome; apart where a fix changes nothing that this kernel runs. */
+function verdictOf({ outcome, reasons }: Outcome): Verdict {
+  return outcome === 'refused' && reasons.every(({ id }) => id === 'nothing-changed') ? 'nothing' : outcome;
 }
 
 /** Livepatches that load and revert, and whose module the proof machine has no hardware for: said, not hidden. */
@@ -117,7 +125,8 @@ function whyTable(outcomes: readonly Outcome[]): string[] {
   ];
 }
 
-function row({ file, outcome, compared, why, functions, reasons }: Outcome): string {
+function row(one: Outcome): string {
+  const { file, outcome, compared, why, functions, reasons } = one;
   const shown =
     outcome === 'refused' || outcome === 'failed'
       ? reasons.map(({ id, what }) => `${id}: ${what}`).join('; ')
@@ -127,7 +136,7 @@ function row({ file, outcome, compared, why, functions, reasons }: Outcome): str
   const numbers = compared
     ? [compared.functions, compared.matched, compared.changed, compared.new].join(' | ')
     : '– | – | – | –';
-  return `| ${file} | ${numbers} | ${outcome} | ${cell(shown, 240)} |`;
+  return `| ${file} | ${numbers} | ${verdictOf(one)} | ${cell(shown, 240)} |`;
 }
 
 function cell(text: string, most: number): string {
