@@ -27,7 +27,7 @@ export const workload: readonly Check[] = [
     'find /sys/kernel /sys/devices/system /sys/class /sys/module /sys/fs /sys/block -type f -perm -444 2> /dev/null | grep -v -e /tracing/ -e /debug/ | head -n 800 | xargs -n 40 timeout 20 head -c 4096 > /dev/null 2>&1; echo ok',
   ),
   inForce(
-    't=/sys/kernel/tracing; [ -e $t/trace ] || mount -t tracefs none $t; for e in sched/sched_switch irq/irq_handler_entry kmem/kmalloc; do echo 1 > $t/events/$e/enable; done; echo "vfs_*" > $t/set_ftrace_filter; echo function > $t/current_tracer; ls /proc/self > /dev/null; cat /proc/self/stat > /dev/null; n=$(grep -c -e vfs_ -e sched_switch $t/trace); echo nop > $t/current_tracer; echo > $t/set_ftrace_filter; for e in sched/sched_switch irq/irq_handler_entry kmem/kmalloc; do echo 0 > $t/events/$e/enable; done; echo > $t/trace; [ $n -gt 0 ] && echo ok',
+    't=/sys/kernel/tracing; [ -e $t/trace ] || mount -t tracefs none $t; for e in sched/sched_switch irq/irq_handler_entry kmem/kmalloc; do echo 1 > $t/events/$e/enable; done; echo "vfs_*" > $t/set_ftrace_filter; echo function > $t/current_tracer; ls /proc/self > /dev/null; cat /proc/self/stat > /dev/null; echo 0 > $t/tracing_on; n=$(head -n 2000 $t/trace | grep -c -e vfs_ -e sched_switch); echo nop > $t/current_tracer; echo > $t/set_ftrace_filter; for e in sched/sched_switch irq/irq_handler_entry kmem/kmalloc; do echo 0 > $t/events/$e/enable; done; echo > $t/trace; echo 1 > $t/tracing_on; [ $n -gt 0 ] && echo ok',
   ),
   inForce(
     'mkdir -p /tmp/t && mount -t tmpfs none /tmp/t && cp -r /bin /tmp/t/copy && find /tmp/t -type f -print0 | xargs -0 cat | md5sum > /dev/null; umount /tmp/t && echo ok',

@@ -1,6 +1,6 @@
 import { judgeEffects, runChecks } from './checks.ts';
 import { errnoName, explainErrno } from './log/faults.ts';
-import { newTaints, type ProofFinding } from './log/scan.ts';
+import { expectedTaint, newTaints, type ProofFinding, stagingTaint } from './log/scan.ts';
 import { replyError, replyText, type Session, startSession } from './session.ts';
 import type { Targets } from './targets.ts';
 import { livepatchFolder, patchingMs, watchTransition } from './transition.ts';
@@ -76,7 +76,10 @@ export async function proveOne(
     }
     judgeTargets(context, passes);
     const taintAfter = await readTaint(session);
-    const taints = newTaints(taintBefore, taintAfter);
+    const isStaging = [...modules, ...guest.further]
+      .flatMap((name) => guest.targets.order(name))
+      .some((name) => guest.targets.modules.get(name)?.isStaging);
+    const taints = newTaints(taintBefore, taintAfter, expectedTaint | (isStaging ? stagingTaint : 0));
     if (taints.length > 0) {
       session.find({
         id: 'taint',

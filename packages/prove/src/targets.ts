@@ -7,6 +7,8 @@ export interface TargetModule {
   readonly name: string;
   /** The ELF file, with its signature. */
   readonly bytes: Uint8Array;
+  /** From drivers/staging, which taints the kernel when it is loaded. */
+  readonly isStaging: boolean;
 }
 
 /** The modules that a set of livepatches patches, and what they need. */
@@ -41,8 +43,8 @@ export async function readTargets(kernel: Kernel, names: Iterable<string>): Prom
           continue;
         }
         const bytes = await readModuleBytes(await readFile(file.path));
-        modules.set(name, { name, bytes });
         const info = readModuleInfo(readElf(bytes));
+        modules.set(name, { name, bytes, isStaging: info.get('staging') === 'Y' });
         const list = dependsOf(info);
         const soft = softNeeds(info.all('softdep'))
           .flatMap((other) => [other, `${other}_generic`])

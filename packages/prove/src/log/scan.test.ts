@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { KernelMessage } from './kmsg.ts';
-import { newTaints, scanLog } from './scan.ts';
+import { expectedTaint, newTaints, scanLog, stagingTaint } from './scan.ts';
 
 const log = (...lines: (string | [number, string])[]): KernelMessage[] =>
   lines.map((line, i) => {
@@ -68,5 +68,10 @@ describe('taints', () => {
     expect(newTaints(0, 45056)).toEqual([]);
     expect(newTaints(0, 45056 | 512)).toEqual(['W: a warning']);
     expect(newTaints(512, 45056 | 512 | 128)).toEqual(['D: an oops']);
+  });
+
+  it('C is expected of a module of drivers/staging alone', () => {
+    expect(newTaints(0, 45056 | 1024)).toEqual(['C: a staging driver']);
+    expect(newTaints(0, 45056 | 1024 | 512, expectedTaint | stagingTaint)).toEqual(['W: a warning']);
   });
 });

@@ -91,10 +91,13 @@ const taintNames: Readonly<Record<number, string>> = {
 /** O, E and K: every livepatch that is built out of tree and not signed taints the kernel so. */
 export const expectedTaint = 0xb000;
 
-/** The taints that came between two readings and are not expected of a livepatch: `W: a warning`. */
-export function newTaints(before: number, after: number): string[] {
+/** C: loading a module of drivers/staging taints the kernel so. */
+export const stagingTaint = 1 << 10;
+
+/** The taints that came between two readings and are not expected: `W: a warning`. */
+export function newTaints(before: number, after: number, expected = expectedTaint): string[] {
   const names: string[] = [];
-  const bits = after & ~before & ~expectedTaint;
+  const bits = after & ~before & ~expected;
   for (let bit = 0; bit < 31; bit++) if (bits & (1 << bit)) names.push(taintNames[bit] ?? `bit ${bit}`);
   return names;
 }
