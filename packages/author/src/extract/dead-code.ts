@@ -14,9 +14,15 @@ export const trap = 0xcc;
  * not certain that nothing else leads to a place, the place counts as reached.
  *
  * @param jumps where those jumps are, in bytes from the function's start
+ * @param noreturns functions that never return: nothing is reached past a call of them
  */
-export function reachedOnlyBy(comparison: Comparison, piece: Piece, jumps: ReadonlySet<number>): Stretch[] {
-  const flow = new Flow(comparison, piece, jumps);
+export function reachedOnlyBy(
+  comparison: Comparison,
+  piece: Piece,
+  jumps: ReadonlySet<number>,
+  noreturns: ReadonlySet<string>,
+): Stretch[] {
+  const flow = new Flow(comparison, piece, jumps, noreturns);
   const all = flow.reached(true);
   const rest = flow.reached(false);
   return flow.steps.filter(({ start }) => all.has(start) && !rest.has(start));
@@ -29,13 +35,23 @@ class Flow {
   readonly #byJumps = new Map<number, number>();
   readonly #roots: number[] = [0];
 
-  constructor({ after, afterTables }: Comparison, piece: Piece, jumps: ReadonlySet<number>) {
-    const relocated = new Set(after.referencesOf(piece).map(({ offset }) => offset - piece.start));
+  constructor(
+    { after, afterTables }: Comparison,
+    piece: Piece,
+    jumps: ReadonlySet<number>,
+    noreturns: ReadonlySet<string>,
+  ) {
+    const relocated = new Map(
+      after.referencesOf(piece).map(({ offset, target }) => [offset - piece.start, target] as const),
+    );
     for (const { offset, length, branch, isEnd } of after.arch.steps(after.content(piece))) {
       const end = offset + length;
       this.steps.push({ start: offset, end });
       // The target of a branch with a relocation is elsewhere, or one of the roots.
-      const isElsewhere = branch && relocated.has(end - branch.width);
+      const elsewhere = branch && relocated.get(end - branch.width);
+      const isElsewhere = elsewhere !== undefined;
+      const isLast =
+        branch?.kind === 'call' && elsewhere?.kind === 'external' && noreturns.has(elsewhere.name);
       const target = branch && !isElsewhere && branch.kind !== 'call' ? branch.target : undefined;
       const next: number[] = [];
       if (jumps.has(offset)) {
@@ -43,7 +59,7 @@ class Flow {
         next.push(end);
       } else {
         if (target !== undefined) next.push(target);
-        if (branch?.kind !== 'jmp' && !isEnd) next.push(end);
+        if (branch?.kind !== 'jmp' && !isEnd && !isLast) next.push(end);
       }
       this.#next.set(offset, next);
     }

@@ -407,7 +407,7 @@ class Extractor {
    * call of the same module's probes among it, is then never reached and goes too: objtool warns of code that nothing reaches.
    */
   #silenceTracepoints(): void {
-    const { comparison } = this.#request;
+    const { comparison, resolver } = this.#request;
     const { arch } = comparison.after;
     const names = new Map<Piece, Set<string>>();
     const jumps = new Map<Piece, Map<number, Uint8Array>>();
@@ -436,7 +436,7 @@ class Extractor {
     for (const [piece, nops] of jumps) {
       const bytes = this.#bytes.get(piece);
       const base = this.#pieces.get(piece)?.offset ?? 0;
-      const dead = reachedOnlyBy(comparison, piece, new Set(nops.keys()));
+      const dead = reachedOnlyBy(comparison, piece, new Set(nops.keys()), resolver.noreturns);
       for (const { start, end } of dead) bytes?.fill(trap, base + start, base + end);
       for (const [start, nop] of nops) bytes?.set(nop, base + start);
       const sites = [...nops].map(([start, nop]) => ({ start, end: start + nop.length }));

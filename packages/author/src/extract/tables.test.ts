@@ -315,6 +315,19 @@ describe('jump labels', () => {
     expect(live.length + dead.length).toBe(was.length);
   });
 
+  test('what follows a call that never returns is not reached from there', async () => {
+    // What objtool knows of the function the compiler need not know.
+    const code = `extern void gone(void); ${traced(`
+      if (n == 7) { gone(); goto shared; }
+      if (BRANCH(__tracepoint_sync)) { __SCT__tp_func_sync(n); shared: use("shared"); }
+      return external(n) + 2;`)}`;
+    const usesWith = async (noreturns: string[]) =>
+      uses((await extractPair(code, { ...kvm, image: ['gone', 'use'], noreturns })).object, 'f').join();
+    expect(await usesWith([])).toMatch(/use\b/);
+    expect(await usesWith(['gone'])).toMatch(/gone/);
+    expect(await usesWith(['gone'])).not.toMatch(/use\b/);
+  });
+
   test('entries that describe code behind a silenced jump go, those of shared code stay', async () => {
     const code = `extern long key; ${traced(`
       if (BRANCH(__tracepoint_sync)) { if (n < 5) BUG(); n += LOAD(&n); ALTERNATIVE("stac"); if (BRANCH(key)) external(4); __SCT__tp_func_sync(n); }
