@@ -136,22 +136,23 @@ async function compileSide(
   wantsTypes: boolean,
 ): Promise<Side> {
   const isClang = compiler.startsWith('clang');
-  const stem = source.replace(/\.c$/, '');
-  const base = [`@${flagsFrom}`, ...flags, '-c', source];
+  // A folder of its own for each side, and one name on both, as a unit of a kernel has: objects may carry it.
+  const cwd = await mkdtemp(join(scratch, 'side-'));
+  await cp(join(scratch, source), join(cwd, 'case.c'));
+  const base = [`@../${flagsFrom}`, '-I..', ...flags, '-c', 'case.c'];
   const witness = isClang ? ['-fsave-optimization-record'] : ['-fdump-ipa-clones'];
-  // A folder of its own for each side: both write files named after the source.
-  await run(compiler, [...base, ...witness, '-o', `${stem}.o`], { cwd: scratch });
-  const object = new Uint8Array(await readFile(join(scratch, `${stem}.o`)));
-  const names = (await readdir(scratch)).sort();
-  const dump = names.find((name) => name.startsWith(`${stem}.`) && name.endsWith('.ipa-clones'));
-  const remarks = names.find((name) => name === `${stem}.opt.yaml`);
+  await run(compiler, [...base, ...witness, '-o', 'case.o'], { cwd });
+  const object = new Uint8Array(await readFile(join(cwd, 'case.o')));
+  const names = (await readdir(cwd)).sort();
+  const dump = names.find((name) => name.endsWith('.ipa-clones'));
+  const remarks = names.find((name) => name === 'case.opt.yaml');
   const more = {
-    ...(dump ? { ipaClones: await readFile(join(scratch, dump), 'utf8') } : {}),
-    ...(remarks ? { remarks: await readFile(join(scratch, remarks), 'utf8') } : {}),
+    ...(dump ? { ipaClones: await readFile(join(cwd, dump), 'utf8') } : {}),
+    ...(remarks ? { remarks: await readFile(join(cwd, remarks), 'utf8') } : {}),
   };
   if (!wantsTypes) return { object, more };
-  await run(compiler, [...base, '-g0', '-gbtf', '-o', `${stem}.btf.o`], { cwd: scratch });
-  const elf = readElf(new Uint8Array(await readFile(join(scratch, `${stem}.btf.o`))));
+  await run(compiler, [...base, '-g0', '-gbtf', '-o', 'case.btf.o'], { cwd });
+  const elf = readElf(new Uint8Array(await readFile(join(cwd, 'case.btf.o'))));
   const section = findSection(elf, '.BTF');
   return { object, more, ...(section ? { types: sectionBytes(elf, section).slice() } : {}) };
 }
