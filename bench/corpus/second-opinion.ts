@@ -79,14 +79,21 @@ async function listing(path: string): Promise<Listing> {
   const code = await instructionsOf(path);
   const functions = new Map<string, string[]>();
   const bySection = Map.groupBy(symbols, ({ section }) => section);
-  const place: PlaceOf = (section, offset) => placeIn(bySection.get(section) ?? [], strings, section, offset);
+  // The assembler numbers unnamed constants; what counts is what stands there.
+  const unnamed = new Map(symbols.filter(({ name }) => /^\.LC\d+$/.test(name)).map((one) => [one.name, one]));
+  const place: PlaceOf = (base, offset) => {
+    const constant = unnamed.get(base);
+    const [section, at] = constant ? [constant.section, constant.value + offset] : [base, offset];
+    if (constant === undefined && !names.has(base)) return undefined;
+    return placeIn(bySection.get(section) ?? [], strings, section, at);
+  };
   for (const symbol of symbols) {
     if (symbol.type !== 'FUNC' || symbol.size === 0) continue;
     const lines = code.get(symbol.section);
     if (!lines) continue;
     const text = lines
       .filter(({ address }) => address >= symbol.value && address < symbol.value + symbol.size)
-      .map((line) => `${(line.address - symbol.value).toString(16)} ${meaning(line, symbol, names, place)}`);
+      .map((line) => `${(line.address - symbol.value).toString(16)} ${meaning(line, symbol, place)}`);
     const name = plainName(symbol.name);
     functions.set(name, [...(functions.get(name) ?? []), `${kindOf(symbol.section)}\n${text.join('\n')}`]);
   }
@@ -179,10 +186,11 @@ async function instructionsOf(path: string): Promise<Map<string, Instruction[]>>
   return sections;
 }
 
-type PlaceOf = (section: string, offset: number) => string;
+/** What stands at a distance from a section or an unnamed constant; undefined for other symbols. */
+type PlaceOf = (base: string, offset: number) => string | undefined;
 
 /** An instruction with its relocations, without what only the place of things in the object decides. */
-function meaning(line: Instruction, own: Symbol_, names: ReadonlySet<string>, place: PlaceOf): string {
+function meaning(line: Instruction, own: Symbol_, place: PlaceOf): string {
   const near = (text: string) =>
     text
       .replace(/\b[0-9a-f]+ <([^>]*)>/g, (_, target: string) =>
@@ -196,7 +204,7 @@ function meaning(line: Instruction, own: Symbol_, names: ReadonlySet<string>, pl
     // A distance counts from the end of the instruction, whatever stands behind the field.
     const isDistance = /PC32|PLT32|PC64|PC8/.test(type);
     const offset = addend + (isDistance ? line.end - at : 0);
-    const where = names.has(base) ? place(base, offset) : `${plainName(base)}+${offset}`;
+    const where = place(base, offset) ?? `${plainName(base)}+${offset}`;
     return `${at - line.address} ${type.replace('PLT32', 'PC32')} ${selfOr(where, own)}`;
   });
   return [near(line.text).trim(), ...relocations].join(' | ');
