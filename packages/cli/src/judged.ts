@@ -1,47 +1,11 @@
 import { writeFile } from 'node:fs/promises';
-import { type Finding, UsageError } from '@klpkit/findings';
+import type { Finding } from '@klpkit/findings';
 import { pitfallOf, type Unchecked } from '@klpkit/pitfalls';
 import meta from '../package.json' with { type: 'json' };
 import type { Context } from './context.ts';
 import { findingText } from './failure.ts';
+import type { JudgeFlags } from './judge-flags.ts';
 import type { Answered, Policy } from './policy.ts';
-
-/** Flags of the commands that judge: `assess` and `check`. */
-export interface JudgeFlags {
-  readonly policy?: string;
-  readonly sarif?: string;
-  readonly maxWarnings?: number;
-}
-
-/** Their descriptions. */
-export const judgeFlags = {
-  policy: {
-    kind: 'parsed',
-    parse: String,
-    brief: 'Levels and answered findings; else klpkit.toml next to the file or here',
-    placeholder: 'FILE.toml',
-    optional: true,
-  },
-  sarif: {
-    kind: 'parsed',
-    parse: String,
-    brief: 'Write the findings as SARIF 2.1.0 as well',
-    placeholder: 'FILE.sarif',
-    optional: true,
-  },
-  maxWarnings: {
-    kind: 'parsed',
-    parse: parseWarnings,
-    brief: 'End with code 1 when there are more warnings than this',
-    placeholder: 'N',
-    optional: true,
-  },
-} as const;
-
-function parseWarnings(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw new UsageError(`${text} is no number of warnings`);
-  return Number(text);
-}
 
 /** How many findings there are of each severity. */
 export function countsOf(findings: readonly Finding[]): { error: number; warning: number; note: number } {

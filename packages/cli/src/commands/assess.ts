@@ -4,8 +4,7 @@ import { sayStep } from '../build-files.ts';
 import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
 import { Exit } from '../exit.ts';
 import { chooseKernel, readUserFile } from '../input.ts';
-import { isTooMuch, type JudgeFlags, judgeFlags, sayJudgement, writeSarif } from '../judged.ts';
-import { answer, readPolicy } from '../policy.ts';
+import { type JudgeFlags, judgeFlags } from '../judge-flags.ts';
 import type { Answer } from '../schemas.ts';
 
 interface Flags extends JudgeFlags {
@@ -45,6 +44,8 @@ export const assessCommand = buildCommand<Flags, string[], Context>({
     const [first] = paths;
     if (first === undefined)
       throw new UsageError('which fix? No patch is named', 'klpkit assess fix.patch --kernel debian:6.12');
+    const { answer, readPolicy } = await import('../policy.ts');
+    const { isTooMuch, sayJudgement, writeSarif } = await import('../judged.ts');
     const policy = await readPolicy(flags.policy, first);
     const patches = await Promise.all(
       paths.map(async (name) => ({ name, text: new TextDecoder().decode(await readUserFile(name)) })),

@@ -5,8 +5,7 @@ import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
 import { Exit } from '../exit.ts';
 import { readUserFile } from '../input.ts';
-import { isTooMuch, type JudgeFlags, judgeFlags, sayJudgement, writeSarif } from '../judged.ts';
-import { answer, readPolicy } from '../policy.ts';
+import { type JudgeFlags, judgeFlags } from '../judge-flags.ts';
 import type { Answer } from '../schemas.ts';
 
 interface Flags extends JudgeFlags {
@@ -68,6 +67,8 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
       flags.replaces === undefined
         ? undefined
         : (await checkModule(basename(flags.replaces), await readUserFile(flags.replaces))).evidence;
+    const { answer, readPolicy } = await import('../policy.ts');
+    const { isTooMuch, sayJudgement, writeSarif } = await import('../judged.ts');
     const policy = await readPolicy(flags.policy, path);
     if (flags.sources && !kernel)
       throw new UsageError(
