@@ -39,6 +39,8 @@ const neededForTests = [
   ['gcc-12-s390x-linux-gnu', ['/usr/bin/s390x-linux-gnu-gcc-12'], 'objects for s390x to compare'],
   ['gcc-11', ['/usr/bin/x86_64-linux-gnu-gcc-11'], 'objects of an older gcc to compare'],
   ['clang-14', ['/usr/bin/clang-14'], 'objects of an older clang to compare'],
+  ['clang-16', ['/usr/bin/clang-16'], 'the cases of the pitfalls are compiled with it as well'],
+  ['llvm-14', ['/usr/bin/llvm-lto-14'], 'the case of ThinLTO names'],
   ['clang-19', ['/usr/bin/clang-19'], 'objects of a newer clang to compare, with kCFI'],
 ];
 
