@@ -25,6 +25,13 @@ export async function readUserFile(path: string): Promise<Uint8Array> {
   }
 }
 
+/** The fixes that the user named, in that order. @throws {UsageError} for one that cannot be read */
+export function readPatches(paths: readonly string[]): Promise<{ name: string; text: string }[]> {
+  return Promise.all(
+    paths.map(async (name) => ({ name, text: new TextDecoder().decode(await readUserFile(name)) })),
+  );
+}
+
 /** Whether there is a file of that name. */
 export async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isFile() ?? false;

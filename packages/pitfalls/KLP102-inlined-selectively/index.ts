@@ -1,7 +1,7 @@
 import type { Placement } from '@klpkit/compare';
 import { isObjectDiff } from '../src/builders.ts';
 import { sourceName } from '../src/clones.ts';
-import { type Replacement, replacements } from '../src/evidence.ts';
+import { placementKey, type Replacement, replacements } from '../src/evidence.ts';
 import type { Observation, Pitfall } from '../src/pitfall.ts';
 import { isTouched } from '../src/unit.ts';
 import { list, unique, verb } from '../src/words.ts';
@@ -46,7 +46,7 @@ export const klp102: Pitfall = {
     *find({ livepatch, placement, elf }) {
       const all = replacements(livepatch);
       for (const one of all) {
-        const missing = copiesOf(placement?.get(keyOf(one)), one.oldName).filter(
+        const missing = copiesOf(placement?.get(placementKey(one)), one.oldName).filter(
           (into) => !all.some((other) => other.object === one.object && sourceName(other.oldName) === into),
         );
         if (missing.length === 0) continue;
@@ -87,9 +87,4 @@ function copiesOf(placement: Placement | undefined, name: string): string[] {
   const found = placement?.functions.get(sourceName(name));
   if (!found || found.symbols.length === 0) return [];
   return unique(found.inlined.map(({ into }) => into)).filter((into) => into !== found.name);
-}
-
-/** How {@link LivepatchEvidence.placement} names a replaced function. */
-function keyOf({ object, oldName, sympos }: Replacement): string {
-  return `${object}:${oldName},${sympos}`;
 }

@@ -95,6 +95,11 @@ export interface Replacement {
   readonly newSymbol: string | undefined;
 }
 
+/** How {@link LivepatchEvidence.placement} names a replaced function. */
+export function placementKey({ object, oldName, sympos }: Omit<Replacement, 'newSymbol'>): string {
+  return `${object}:${oldName},${sympos}`;
+}
+
 /** All functions that a livepatch replaces, in the order of its tables. */
 export function replacements({ patch }: Livepatch): Replacement[] {
   return (patch?.objects ?? []).flatMap((object) =>

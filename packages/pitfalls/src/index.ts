@@ -4,6 +4,7 @@ export {
   type Edit,
   type KernelEvidence,
   type LivepatchEvidence,
+  placementKey,
   type Replacement,
   replacements,
   type ShippedSymbol,

@@ -1,6 +1,6 @@
 import type { ObjectModel, Piece, Reference } from '@klpkit/compare';
-import { parseKlpSymbol } from '@klpkit/livepatch';
 import { isBranch, partsOf } from './calls.ts';
+import { kernelName } from './module-calls.ts';
 
 /**
  * Functions that put the caller to sleep, by name: enough of them to see that a function waits, not all that may.
@@ -34,7 +34,7 @@ export const isLifetime = (name: string): boolean => lifetime.test(name);
 export function targetName({ target }: Reference): string | undefined {
   if (target.kind === 'piece') return target.piece.name;
   if (target.kind !== 'external') return undefined;
-  return parseKlpSymbol(target.name)?.name ?? target.name;
+  return kernelName(target.name);
 }
 
 /** Names of what a function calls or jumps to directly, in the order of its code; its cold part comes last. */

@@ -1,5 +1,6 @@
 import type { DecodedInstruction, ObjectModel, Piece, Reference } from '@klpkit/compare';
 import { EM } from '@klpkit/formats';
+import { parseKlpSymbol } from '@klpkit/livepatch';
 import { isBranch, partsOf } from './calls.ts';
 import { argumentNumber, operandsOf, takesAddress } from './operands.ts';
 
@@ -20,7 +21,7 @@ export interface KernelCall {
 
 /** A kernel function's name in a reference: the name itself, or what a KLP symbol stands for. */
 export function kernelName(symbol: string): string {
-  return /^\.klp\.sym\.[^.]*\.(.*),\d+$/.exec(symbol)?.[1] ?? symbol;
+  return parseKlpSymbol(symbol)?.name ?? symbol;
 }
 
 /** Calls out of a module, function by function in the module's order. */

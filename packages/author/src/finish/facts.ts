@@ -1,13 +1,4 @@
-import {
-  FormatError,
-  findSection,
-  readBtf,
-  readRela,
-  readSymbols,
-  type Section,
-  SHT,
-  sectionBytes,
-} from '@klpkit/formats';
+import { FormatError, readRela, readSymbols, type Section, SHT, sectionBytes } from '@klpkit/formats';
 import {
   type Kernel,
   type KernelImage,
@@ -18,10 +9,12 @@ import {
   moduleSymvers,
 } from '@klpkit/kernel';
 import { type KernelFacts, type KlpLayout, layoutFromBtf, usualLayout } from '@klpkit/livepatch';
+import { lazy } from '../lazy.ts';
 
 /** What the livepatch room's rules ask about a kernel, and how its structures are laid out. */
 export interface FactsOfKernel {
   readonly facts: KernelFacts;
+  /** Read out of the kernel's types when it is first asked for. */
   readonly layout: KlpLayout;
 }
 
@@ -48,9 +41,14 @@ export async function kernelFacts(kernel: Kernel, modules: readonly string[]): P
       lazy(() => sitesOfModule(module)),
     );
   const vermagic = imageText(image, 'vermagic');
-  const btf = findSection(image.elf, '.BTF');
+  const layout = lazy(() => {
+    const btf = image.btf();
+    return btf ? layoutFromBtf(btf) : usualLayout;
+  });
   return {
-    layout: btf ? layoutFromBtf(readBtf(sectionBytes(image.elf, btf))) : usualLayout,
+    get layout() {
+      return layout();
+    },
     facts: {
       ...(vermagic === undefined ? {} : { vermagic }),
       hasVersions: [...exports.values()].some(({ crc }) => crc !== 0),
@@ -78,14 +76,6 @@ export async function kernelFacts(kernel: Kernel, modules: readonly string[]): P
 
 /** True when an ftrace site lies in [start, end) of a section; `undefined` stands for addresses. */
 type Sites = (section: number | undefined, start: number, end: number) => boolean;
-
-function lazy<T>(make: () => T): () => T {
-  let made: { value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
-}
 
 /** The first higher address of a symbol behind `index`: names share addresses. */
 function nextAddress({ symbols }: KernelImage, index: number): number {

@@ -14,6 +14,7 @@ import {
 import type { KlpLayout } from '@klpkit/livepatch';
 import type { KernelEvidence, ShippedSymbol } from '@klpkit/pitfalls';
 import { kernelFacts } from '../finish/facts.ts';
+import { lazy } from '../lazy.ts';
 
 /** What the pitfalls' rules ask about a kernel, and how its livepatch structures are laid out. */
 export interface EvidenceOfKernel {
@@ -27,7 +28,7 @@ export interface EvidenceOfKernel {
  * @param objects `vmlinux` and names of modules (underscores); those that the kernel does not ship are passed over
  */
 export async function kernelEvidence(kernel: Kernel, objects: readonly string[]): Promise<EvidenceOfKernel> {
-  const [{ facts, layout }, image, shipped, configText] = await Promise.all([
+  const [known, image, shipped, configText] = await Promise.all([
     kernelFacts(kernel, objects),
     loadImage(kernel),
     listModules(kernel),
@@ -39,10 +40,12 @@ export async function kernelEvidence(kernel: Kernel, objects: readonly string[])
   for (const object of new Set(objects))
     if (names.has(object)) views.set(object, moduleView(await loadModule(kernel, object)));
   return {
-    layout,
+    get layout() {
+      return known.layout;
+    },
     evidence: {
       release: kernel.release,
-      facts,
+      facts: known.facts,
       config: (option) => config.get(option),
       symbols: (object, name) => views.get(object)?.symbols(name),
       relatives: (object, name) => views.get(object)?.relatives(name) ?? [],
@@ -77,14 +80,6 @@ function suffixed(names: Iterable<string>): Map<string, string[]> {
     else found.set(stem, new Set([name]));
   }
   return new Map([...found].map(([stem, list]) => [stem, [...list].sort()]));
-}
-
-function lazy<T>(make: () => T): () => T {
-  let made: { value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
 }
 
 function imageView(image: KernelImage): ObjectView {

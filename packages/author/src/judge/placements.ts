@@ -2,7 +2,7 @@ import type { Placement } from '@klpkit/compare';
 import { type Finding, UsageError } from '@klpkit/findings';
 import type { Kernel, OnProgress } from '@klpkit/kernel';
 import type { Livepatch } from '@klpkit/livepatch';
-import { replacements } from '@klpkit/pitfalls';
+import { placementKey, replacements } from '@klpkit/pitfalls';
 import { whoInlines } from '../who/index.ts';
 
 /** Where the kernel's compiler put the functions that a livepatch replaces, and which of them could not be looked at. */
@@ -26,7 +26,7 @@ export async function placementsOf(
       const { name, units } = await whoInlines(kernel, oldName, { ...options, owner: object });
       const [unit] = units;
       if (!unit) continue;
-      placement.set(`${object}:${oldName},${sympos}`, {
+      placement.set(placementKey({ object, oldName, sympos }), {
         witnesses: unit.witnesses,
         functions: new Map([[name, unit.placement]]),
       });

@@ -3,7 +3,7 @@ import { buildCommand } from '@stricli/core';
 import { sayStep } from '../build-files.ts';
 import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
 import { Exit } from '../exit.ts';
-import { chooseKernel, readUserFile } from '../input.ts';
+import { chooseKernel, readPatches } from '../input.ts';
 import { type JudgeFlags, judgeFlags } from '../judge-flags.ts';
 import type { Answer } from '../schemas.ts';
 
@@ -47,9 +47,7 @@ export const assessCommand = buildCommand<Flags, string[], Context>({
     const { answer, readPolicy } = await import('../policy.ts');
     const { isTooMuch, sayJudgement, writeSarif } = await import('../judged.ts');
     const policy = await readPolicy(flags.policy, first);
-    const patches = await Promise.all(
-      paths.map(async (name) => ({ name, text: new TextDecoder().decode(await readUserFile(name)) })),
-    );
+    const patches = await readPatches(paths);
     const kernel = await chooseKernel(flags.kernel);
     const { assessFix, formatChanges } = await import('@klpkit/author');
     const assessed = await assessFix(kernel, patches, {

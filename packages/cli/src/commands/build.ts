@@ -4,7 +4,7 @@ import { sayStep, writeBuild } from '../build-files.ts';
 import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
 import { Exit } from '../exit.ts';
 import { findingText } from '../failure.ts';
-import { chooseKernel, readUserFile } from '../input.ts';
+import { chooseKernel, readPatches } from '../input.ts';
 import { livepatchNames } from '../livepatch-name.ts';
 import type { Answer } from '../schemas.ts';
 
@@ -121,9 +121,7 @@ export const buildCommandRoute = buildCommand<Flags, string[], Context>({
       throw new UsageError('which fix? No patch is named', 'klpkit build fix.patch --kernel debian:6.12');
     const overrides = parseOverrides(flags.override ?? []);
     const names = livepatchNames(flags.name, first);
-    const patches = await Promise.all(
-      paths.map(async (name) => ({ name, text: new TextDecoder().decode(await readUserFile(name)) })),
-    );
+    const patches = await readPatches(paths);
     const kernel = await chooseKernel(flags.kernel);
     const { buildLivepatch, formatReport } = await import('@klpkit/author');
     context.say(`${context.paint('heading', names.module)} for ${kernel.id}`);
