@@ -10,6 +10,18 @@ export {
   parseKlpSymbol,
 } from './klp-names.ts';
 export { type KlpLayout, layoutFromBtf, usualLayout } from './layout.ts';
+export {
+  checkManifest,
+  type Manifest,
+  type ManifestObject,
+  type ManifestSource,
+  type ManifestSymbol,
+  manifestFile,
+  manifestFormat,
+  manifestText,
+  planOfManifest,
+  staysInside,
+} from './manifest.ts';
 export { checkNames, livepatchName, longestObjectName, longestSymbolName } from './names.ts';
 export { readLivepatch } from './read.ts';
 export type {
@@ -22,3 +34,20 @@ export type {
 } from './read-types.ts';
 export { checkRules, type ExportFact, type KernelFacts } from './rules/index.ts';
 export type { LivepatchPlan, Placeholder, PlannedFunction, PlannedObject } from './types.ts';
+export {
+  type Change,
+  compareUpgrade,
+  idText,
+  type ShadowUse,
+  type Upgrade,
+  type UpgradedCallback,
+  type UpgradedFunction,
+  type UpgradedObject,
+  type UpgradedShadow,
+  type UpgradedState,
+  type UpgradeSide,
+  upgradedCallbacks,
+  upgradedFunctions,
+  upgradedStates,
+  type WaitingFunction,
+} from './upgrade/index.ts';

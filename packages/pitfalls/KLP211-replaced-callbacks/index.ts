@@ -1,3 +1,4 @@
+import { upgradedCallbacks } from '@klpkit/livepatch';
 import { callbacksOf } from '../src/callbacks.ts';
 import type { Pitfall } from '../src/pitfall.ts';
 import { list, unique } from '../src/words.ts';
@@ -17,7 +18,9 @@ export const klp211: Pitfall = {
     needs: ['tables', 'older'],
     *find({ livepatch, older }) {
       if (!livepatch.patch?.replace || !older) return;
-      const lost = callbacksOf(older).filter(({ name }) => name.endsWith('_unpatch'));
+      const lost = upgradedCallbacks(older, livepatch).filter(
+        ({ of, name, runs }) => of === 'older' && name.endsWith('_unpatch') && runs === 'never',
+      );
       if (lost.length === 0) return;
       const isCared = callbacksOf(livepatch).length > 0 || livepatch.patch.states.length > 0;
       yield {

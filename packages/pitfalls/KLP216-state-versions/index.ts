@@ -1,3 +1,4 @@
+import { upgradedStates } from '@klpkit/livepatch';
 import type { Pitfall } from '../src/pitfall.ts';
 import { list } from '../src/words.ts';
 
@@ -13,24 +14,24 @@ export const klp216: Pitfall = {
   safeWay: 'Carry all states forward, and raise a version whenever the meaning of the state changes.',
   livepatch: {
     needs: ['tables', 'older'],
-    *find({ livepatch: { patch }, older }) {
-      const had = older?.patch?.states ?? [];
-      const has = new Map((patch?.states ?? []).map(({ id, version }) => [id, version]));
-      const lower = had.filter(({ id, version }) => (has.get(id) ?? version) < version);
-      const missing = had.filter(({ id }) => patch?.replace && !has.has(id));
+    *find({ livepatch, older }) {
+      if (!older) return;
+      const refused = upgradedStates(older, livepatch).filter(({ isCompatible }) => !isCompatible);
+      const lower = refused.filter(({ newer }) => newer !== undefined);
+      const missing = refused.filter(({ newer }) => newer === undefined);
       const evidence = ['klp_state of both modules'];
       const why =
         'the kernel refuses the livepatch with EINVAL: not compatible with the already installed livepatches';
       if (lower.length > 0)
         yield {
-          what: `${list(lower.map(({ id, version }) => `state ${id} has version ${has.get(id)} and had ${version}`))} in ${older?.name || 'the older livepatch'}`,
+          what: `${list(lower.map((state) => `state ${state.id} has version ${state.newer} and had ${state.older}`))} in ${older.name || 'the older livepatch'}`,
           why,
           next: 'give at least the version that is installed',
           evidence,
         };
       if (missing.length > 0)
         yield {
-          what: `${list(missing.map(({ id }) => `state ${id}`))} of ${older?.name || 'the older livepatch'} is not among the states of this one, which replaces it`,
+          what: `${list(missing.map(({ id }) => `state ${id}`))} of ${older.name || 'the older livepatch'} is not among the states of this one, which replaces it`,
           why,
           next: 'carry the states forward, with callbacks that take them over',
           evidence,

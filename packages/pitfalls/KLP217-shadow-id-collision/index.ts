@@ -1,5 +1,6 @@
+import { idText } from '@klpkit/livepatch';
 import type { Pitfall } from '../src/pitfall.ts';
-import { idText, isAllocation, type ShadowCall, shadowCalls } from '../src/shadow.ts';
+import { isAllocation, type ShadowCall, shadowCalls } from '../src/shadow.ts';
 import { list, unique } from '../src/words.ts';
 
 /** Ids below this one are what everybody picks first. */

@@ -1,4 +1,4 @@
-import { replacements } from '../src/evidence.ts';
+import { upgradedFunctions } from '@klpkit/livepatch';
 import type { Pitfall } from '../src/pitfall.ts';
 import { list } from '../src/words.ts';
 
@@ -16,17 +16,14 @@ export const klp222: Pitfall = {
     needs: ['tables', 'older'],
     *find({ livepatch, older }) {
       if (livepatch.patch?.replace || !older) return;
-      const keyOf = ({ object, oldName, sympos }: ReturnType<typeof replacements>[number]) =>
-        `${object}:${oldName},${Math.max(1, sympos)}`;
-      const had = new Set(replacements(older).map(keyOf));
-      const both = replacements(livepatch).filter((one) => had.has(keyOf(one)));
+      const both = upgradedFunctions(older, livepatch).filter(({ change }) => change === 'kept');
       if (both.length === 0) return;
       yield {
-        what: `${list(both.map(({ oldName }) => oldName))} ${both.length === 1 ? 'is' : 'are'} replaced by ${older.name || 'the older livepatch'} as well, and this one does not set replace`,
+        what: `${list(both.map(({ name }) => name))} ${both.length === 1 ? 'is' : 'are'} replaced by ${older.name || 'the older livepatch'} as well, and this one does not set replace`,
         why: 'the kernel keeps both and runs the one that was enabled last: its function must hold both fixes',
         next: 'set replace, and put all fixes into this livepatch',
         evidence: ['klp_patch of both modules'],
-        at: { symbol: both[0].oldName },
+        at: { symbol: both[0].name },
       };
     },
   },

@@ -12,3 +12,5 @@ export {
 } from './evidence.ts';
 export { assessUnit, checkLivepatch, type Judgement, type Unchecked, worstFirst } from './judge.ts';
 export type { LivepatchNeed, Observation, Pitfall, Review, Rule, Step, UnitNeed } from './pitfall.ts';
+export { shadowUses } from './shadow.ts';
+export { waitingFunctions } from './waiting.ts';

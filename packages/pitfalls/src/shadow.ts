@@ -1,4 +1,5 @@
 import type { ObjectModel, Piece } from '@klpkit/compare';
+import type { ShadowUse } from '@klpkit/livepatch';
 import { type Argument, type KernelCall, kernelCalls } from './module-calls.ts';
 
 /** A call of the shadow-variable API (include/linux/livepatch.h), with what its arguments are known to be. */
@@ -49,7 +50,20 @@ function numberOf(argument: Argument | undefined): bigint | undefined {
   return argument?.kind === 'number' ? argument.value : undefined;
 }
 
-/** An id as authors write it. */
-export function idText(id: bigint): string {
-  return id < 4096n ? `${id}` : `0x${id.toString(16)}`;
+/** What a module does with shadow variables, by id. Calls whose id is not known are left out. */
+export function shadowUses(model: ObjectModel): ShadowUse[] {
+  const uses = new Map<bigint, ShadowUse>();
+  for (const call of shadowCalls(model)) {
+    if (call.id === undefined) continue;
+    const known = uses.get(call.id);
+    const sizes = new Set([...(known?.sizes ?? []), ...(call.size === undefined ? [] : [call.size])]);
+    uses.set(call.id, {
+      id: call.id,
+      sizes: [...sizes].sort((a, b) => (a < b ? -1 : 1)),
+      allocates: (known?.allocates ?? false) || isAllocation(call),
+      reads: (known?.reads ?? false) || /^klp_shadow_get/.test(call.name),
+      frees: (known?.frees ?? false) || /^klp_shadow_free/.test(call.name),
+    });
+  }
+  return [...uses.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
