@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { reportJsonSchema } from '@klpkit/author';
+import { manifestJsonSchema, reportJsonSchema } from '@klpkit/author';
 import { type Application, type CommandContext, generateHelpTextForAllCommands } from '@stricli/core';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import * as v from 'valibot';
@@ -251,11 +251,17 @@ describe('--json', () => {
     );
   });
 
-  it('publishes the schema of the report, and no schema of nothing', async () => {
-    await expect(`${JSON.stringify(reportJsonSchema(), undefined, 2)}\n`).toMatchFileSnapshot(
-      join(schemaFolder, 'report.schema.json'),
+  it.each([
+    ['report', reportJsonSchema],
+    ['manifest', manifestJsonSchema],
+  ])('publishes the schema of the %s', async (name, schema) => {
+    await expect(`${JSON.stringify(schema(), undefined, 2)}\n`).toMatchFileSnapshot(
+      join(schemaFolder, `${name}.schema.json`),
     );
-    const names = [...Object.keys(schemas), 'report'].map((name) => `${name}.schema.json`).sort();
+  });
+
+  it('publishes no schema of nothing', () => {
+    const names = [...Object.keys(schemas), 'manifest', 'report'].map((name) => `${name}.schema.json`).sort();
     expect(readdirSync(schemaFolder).sort()).toEqual(names);
   });
 });

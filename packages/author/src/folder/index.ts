@@ -1,0 +1,1 @@
+export { manifestJsonSchema, readManifest } from './manifest.ts';
