@@ -156,12 +156,7 @@ export function checkManifest(manifest: Manifest): Finding[] {
         'give a path like fs/namei.c, or leave it out',
       );
     compile.forEach((word, place) => {
-      // Everything else could read, write or run something outside the folder.
-      if (
-        !/^-(D\w+(=[^\0]*)?|U\w+|W(no-)?[\w-]+(=[\w-]+)?|f(no-)?(strict-aliasing|inline[\w-]*)|O[0123s])$/.test(
-          word,
-        )
-      )
+      if (!harmlessWord.test(word))
         error(
           `sources[${number}].compile[${place}]`,
           `the compiler is not given ${JSON.stringify(word)}`,
