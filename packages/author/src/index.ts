@@ -2,9 +2,17 @@
 export * from './build/index.ts';
 export { type Compilation, type CompiledUnit, compileUnit } from './compile/index.ts';
 export { buildFromC, type FinishedModule, finishModule, type SourceRequest } from './finish/index.ts';
-export * from './folder/index.ts';
 export type { PatchText } from './fix/index.ts';
-export { type CheckedModule, checkModule, kernelEvidence } from './judge/index.ts';
+export * from './folder/index.ts';
+export {
+  type CheckedModule,
+  type CheckedUpgrade,
+  checkModule,
+  checkUpgrade,
+  type Downgrade,
+  kernelEvidence,
+  type ModuleFile,
+} from './judge/index.ts';
 export {
   type FunctionDetails,
   formatChanges,

@@ -12,6 +12,7 @@ import { kernelListCommand } from './commands/kernel-list.ts';
 import { kernelRemoveCommand } from './commands/kernel-remove.ts';
 import { kernelShowCommand } from './commands/kernel-show.ts';
 import { proveCommand } from './commands/prove.ts';
+import { upgradeCommand } from './commands/upgrade.ts';
 import { whoInlinesCommand } from './commands/who.ts';
 import type { Context } from './context.ts';
 
@@ -50,6 +51,7 @@ const routes = buildRouteMap<string, Context>({
     assess: assessCommand,
     build: buildCommandRoute,
     check: checkCommand,
+    upgrade: upgradeCommand,
     prove: proveCommand,
     compare: compareCommand,
     who,

@@ -67,6 +67,7 @@ describe('help', () => {
       'klpkit assess',
       'klpkit build',
       'klpkit check',
+      'klpkit upgrade',
       'klpkit prove',
       'klpkit compare',
       'klpkit who inlines',

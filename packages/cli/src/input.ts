@@ -55,3 +55,20 @@ export async function chooseKernel(name: string | undefined): Promise<Kernel> {
     );
   throw new UsageError('there is no kernel to work on yet', 'klpkit kernel add debian:6.12');
 }
+
+/** The kernel that is named; else the one of the cache whose release is in the module's version magic. */
+export async function kernelFor(named: string | undefined, bytes: Uint8Array): Promise<Kernel | undefined> {
+  const { listKernels, openKernel } = await import('@klpkit/kernel');
+  if (named !== undefined) return openKernel(named);
+  const { FormatError, readElf, readModuleBytes, readModuleInfo } = await import('@klpkit/formats');
+  try {
+    const release = readModuleInfo(readElf(await readModuleBytes(bytes)))
+      .get('vermagic')
+      ?.split(' ')[0];
+    const found = (await listKernels()).find((kernel) => kernel.release === release);
+    return found && openKernel(found.id);
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
+}

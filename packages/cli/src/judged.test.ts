@@ -8,6 +8,7 @@ import { pitfalls } from '@klpkit/pitfalls';
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeModule, sample } from '../../livepatch/src/testing/module.ts';
+import { makeRelease } from '../../livepatch/src/testing/series.ts';
 import { renderMarkdown } from './markdown.ts';
 import { answer, parsePolicy } from './policy.ts';
 import { sarifLog } from './sarif.ts';
@@ -190,5 +191,41 @@ describe('explain', () => {
       expect(line.length).toBeLessThanOrEqual(60);
     expect(text).toContain('- one two <a < b>');
     expect(text).toContain(`    <$ ${code}>`);
+  });
+});
+
+describe('klpkit upgrade', () => {
+  it('says what the kernel makes of it in both directions', async () => {
+    const [older, newer] = ['fix_1.ko', 'fix_2.ko'].map((file) => join(folder, file)) as [string, string];
+    await writeFile(older, await makeRelease({ name: 'fix_1', states: { 7: 1 }, callbacks: ['pre_patch'] }));
+    await writeFile(
+      newer,
+      await makeRelease({ name: 'fix_2', states: { 7: 2 }, objects: { vmlinux: { show: '', more: '' } } }),
+    );
+    const forward = await klpkit('upgrade', older, newer);
+    expect(forward.code).toBe(0);
+    expect(forward.stdout).toContain('fix_2.ko replaces fix_1.ko\n+ more: then runs that of fix_2.ko\n');
+    expect(forward.stdout).toContain('  state 7: version 1 to version 2\n');
+    expect(forward.stdout).toContain('  pre_patch of vmlinux in fix_1.ko has run\n');
+    expect(forward.stdout).toContain('back: fix_1 cannot be loaded while fix_2 is enabled');
+
+    const back = await klpkit('upgrade', newer, older, '--json');
+    expect(back.code).toBe(1);
+    const answer = v.parse(schemas.upgrade, JSON.parse(back.stdout));
+    expect(answer).toMatchObject({
+      outcome: 'findings',
+      enabling: 'refused',
+      states: [{ id: 7, older: 2, newer: 1, isCompatible: false }],
+      functions: [{ name: 'more', change: 'dropped', runs: 'kernel' }, { name: 'show' }],
+      downgrade: { how: 'load', enabling: 'replaces' },
+    });
+  });
+
+  it('is told of a file that is none', async () => {
+    const text = join(folder, 'text.ko');
+    await writeFile(text, 'no module');
+    const { code, stderr } = await klpkit('upgrade', text, join(folder, 'gone.ko'));
+    expect(code).toBe(2);
+    expect(stderr).toContain('gone.ko: there is no such file');
   });
 });

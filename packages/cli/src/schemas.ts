@@ -317,6 +317,77 @@ const check = v.variant('outcome', [
   ...failures('check'),
 ]);
 
+const change = v.picklist(['kept', 'added', 'dropped']);
+const enabling = v.pipe(
+  v.picklist(['replaces', 'stacks', 'refused']),
+  v.description(
+    'replaces: the older one is removed; stacks: both stay; refused: the kernel does not enable it',
+  ),
+);
+const shadowUse = v.strictObject({
+  sizes: v.pipe(v.array(text), v.description('bytes; empty when it makes none or the size is not known')),
+  allocates: v.boolean(),
+  reads: v.boolean(),
+  frees: v.boolean(),
+});
+
+const upgrade = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('upgrade'),
+    outcome: v.pipe(
+      v.picklist(['passed', 'findings']),
+      v.description('findings: an error, or more warnings than allowed; exit code 1'),
+    ),
+    enabling,
+    older: v.strictObject({ file: text, name: text }),
+    newer: v.strictObject({ file: text, name: text }),
+    kernel: v.optional(v.pipe(text, v.description('absent when they were held against none'))),
+    objects: v.array(v.strictObject({ name: text, change })),
+    functions: v.array(
+      v.strictObject({
+        object: text,
+        name: text,
+        sympos: count,
+        change,
+        runs: v.pipe(
+          v.picklist(['newer', 'older', 'kernel']),
+          v.description('whose code runs when the transition is complete'),
+        ),
+      }),
+    ),
+    states: v.array(
+      v.strictObject({
+        id: count,
+        older: v.optional(v.pipe(count, v.description('version; absent when it has no such state'))),
+        newer: v.optional(count),
+        isCompatible: v.boolean(),
+      }),
+    ),
+    callbacks: v.array(
+      v.strictObject({
+        of: v.picklist(['older', 'newer']),
+        object: text,
+        name: text,
+        runs: v.picklist(['ran', 'now', 'when-disabled', 'never']),
+      }),
+    ),
+    shadows: v.array(
+      v.strictObject({ id: text, older: v.optional(shadowUse), newer: v.optional(shadowUse) }),
+    ),
+    downgrade: v.strictObject({
+      how: v.pipe(
+        v.picklist(['disable', 'load']),
+        v.description('disable: take the newer one off; load: load the older one again'),
+      ),
+      enabling,
+      what: text,
+      findings: v.array(finding),
+    }),
+    ...judgement,
+  }),
+  ...failures('upgrade'),
+]);
+
 const assess = v.variant('outcome', [
   v.strictObject({
     command: v.literal('assess'),
@@ -436,6 +507,7 @@ export const schemas = {
   compare,
   assess,
   check,
+  upgrade,
   explain,
   'who-inlines': whoInlines,
   demo,

@@ -1,10 +1,9 @@
 import { basename } from 'node:path';
 import { type Finding, UsageError } from '@klpkit/findings';
-import type { Kernel } from '@klpkit/kernel';
 import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
 import { Exit } from '../exit.ts';
-import { readUserFile } from '../input.ts';
+import { kernelFor, readUserFile } from '../input.ts';
 import { type JudgeFlags, judgeFlags } from '../judge-flags.ts';
 import type { Answer } from '../schemas.ts';
 
@@ -114,23 +113,6 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
     return isBad ? Exit.findings : Exit.done;
   }),
 });
-
-/** The kernel that is named; else the one of the cache whose release is in the module's version magic. */
-async function kernelFor(named: string | undefined, bytes: Uint8Array): Promise<Kernel | undefined> {
-  const { listKernels, openKernel } = await import('@klpkit/kernel');
-  if (named !== undefined) return openKernel(named);
-  const { FormatError, readElf, readModuleBytes, readModuleInfo } = await import('@klpkit/formats');
-  try {
-    const release = readModuleInfo(readElf(await readModuleBytes(bytes)))
-      .get('vermagic')
-      ?.split(' ')[0];
-    const found = (await listKernels()).find((kernel) => kernel.release === release);
-    return found && openKernel(found.id);
-  } catch (error) {
-    if (error instanceof FormatError) return undefined;
-    throw error;
-  }
-}
 
 type Evidence = Awaited<ReturnType<typeof import('@klpkit/author').checkModule>>['evidence'];
 

@@ -90,8 +90,13 @@ export function upgradedCallbacks(older: Livepatch, newer: Livepatch): UpgradedC
     (patch?.objects ?? []).flatMap((object) =>
       [...object.callbacks.keys()].map((name): UpgradedCallback => {
         const unpatches = name.endsWith('_unpatch');
-        const lost = who === 'older' && (isReplaced || !unpatches);
-        const runs = lost ? 'never' : unpatches ? 'when-disabled' : 'now';
+        const runs = !unpatches
+          ? who === 'older'
+            ? 'ran'
+            : 'now'
+          : who === 'older' && isReplaced
+            ? 'never'
+            : 'when-disabled';
         return { of: who, object: objectName(object), name, runs };
       }),
     );

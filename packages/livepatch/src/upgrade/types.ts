@@ -88,8 +88,8 @@ export interface UpgradedCallback {
   readonly object: string;
   /** `pre_patch`, `post_patch`, `pre_unpatch` or `post_unpatch`. */
   readonly name: string;
-  /** When it runs, as of the upgrade: at once, when its livepatch is disabled later, or never again. */
-  readonly runs: 'now' | 'when-disabled' | 'never';
+  /** When it runs, as of the upgrade: it has run, it runs at once, when its livepatch is disabled later, or never. */
+  readonly runs: 'ran' | 'now' | 'when-disabled' | 'never';
 }
 
 /** Shadow variables of one id. */
