@@ -15,7 +15,7 @@ import type { Finding } from '@klpkit/findings';
 import { STB } from '@klpkit/formats';
 import type { Unit } from '@klpkit/kernel';
 import type { CompiledUnit } from '../compile/index.ts';
-import { type Extraction, extract, makeResolver } from '../extract/index.ts';
+import { type Extraction, extract, makeResolver, type Resolver } from '../extract/index.ts';
 import { imagePositionByName, type KernelContext, type ShippedModule } from './context.ts';
 import { entryProblems } from './entries.ts';
 
@@ -122,10 +122,24 @@ export async function extractUnit(
   provided: ReadonlySet<string>,
   wanted: ReadonlySet<string> = new Set(),
 ): Promise<Extraction> {
-  const { unit, match, comparison, shipped } = judged;
+  const resolver = await resolverFor(context, judged, provided);
+  const { unit, comparison } = judged;
+  return extract({ unit: unit.source, number, object: unit.owner, comparison, resolver, wanted });
+}
+
+/**
+ * Tells where a livepatch finds what a unit refers to.
+ *
+ * @param provided global names that units of the livepatch add
+ */
+export async function resolverFor(
+  context: KernelContext,
+  { unit, match, comparison, shipped }: JudgedUnit,
+  provided: ReadonlySet<string>,
+): Promise<Resolver> {
   const others = await exportingModules(context, comparison.after, shipped);
   const known = new Set(externalNames(comparison.before));
-  const resolver = makeResolver({
+  return makeResolver({
     object: unit.owner,
     exports: context.exports,
     depends: shipped?.depends ?? new Set(),
@@ -149,7 +163,6 @@ export async function extractUnit(
     ibt: context.ibt,
     entryProblem: entryProblems(context, comparison.before, match, shipped),
   });
-  return extract({ unit: unit.source, number, object: unit.owner, comparison, resolver, wanted });
 }
 
 /** The modules that export what the fixed unit refers to, among those that its own module depends on. */
