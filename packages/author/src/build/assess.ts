@@ -1,7 +1,7 @@
 import type { Finding } from '@klpkit/findings';
 import type { Unchecked } from '@klpkit/pitfalls';
 import type { Report } from '../report/index.ts';
-import type { BuildStep } from './build.ts';
+import type { BuildStep } from './types.ts';
 
 /**
  * Can the fix be livepatched?

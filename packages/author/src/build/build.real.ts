@@ -6,7 +6,8 @@ import { addKernel, type Kernel } from '@klpkit/kernel';
 import { createTwoFilesPatch } from 'diff';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { reportJson } from '../report/index.ts';
-import { type BuildOptions, type BuiltLivepatch, buildLivepatch, type NothingToBuild } from './build.ts';
+import { buildLivepatch } from './build.ts';
+import type { BuildOptions, BuiltLivepatch, NothingToBuild } from './types.ts';
 
 let kernel: Kernel;
 beforeAll(async () => {

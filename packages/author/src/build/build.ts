@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Comparison } from '@klpkit/compare';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
 import { inTemporaryFolder } from '@klpkit/host';
-import { type Kernel, type OnProgress, parseConfig, type Unit, unitKey } from '@klpkit/kernel';
-import { type LivepatchPlan, longestObjectName, type PlannedFunction } from '@klpkit/livepatch';
+import { type Kernel, parseConfig, type Unit, unitKey } from '@klpkit/kernel';
+import { type LivepatchPlan, longestObjectName } from '@klpkit/livepatch';
 import { assessUnit, type Unchecked, worstFirst } from '@klpkit/pitfalls';
 import { assertCompiler, type CompiledUnit, compileAll, compileUnit } from '../compile/index.ts';
 import type { Extraction } from '../extract/index.ts';
@@ -17,69 +16,15 @@ import { typeFindings } from '../types/index.ts';
 import { type AssessedFix, verdictOf } from './assess.ts';
 import { type KernelContext, readContext } from './context.ts';
 import { type CompiledText, compiledText } from './lines.ts';
+import { nothingChanged } from './nothing.ts';
 import { checkOverrides, isOverridable, type Overrides, withOverrides } from './overrides.ts';
+import { extractUnits, planOf, uniquePlaceholders } from './parts.ts';
 import { reportBuild } from './report.ts';
-import { extractUnit, isUnchanged, type JudgedUnit, judgeUnit } from './unit.ts';
+import { compileTwins, noTwins, type Twins } from './twins.ts';
+import type { BuildOptions, BuildStep, BuiltLivepatch, BuiltUnit, NothingToBuild } from './types.ts';
+import { isUnchanged, judgeUnit } from './unit.ts';
 import { reachedUnits } from './units.ts';
-
-/** What a build says while it runs, one for each step that ended. */
-export interface BuildStep {
-  readonly step: 'read' | 'units' | 'compile' | 'match' | 'compare' | 'extract' | 'finish' | 'report';
-  /** One sentence without a full stop. */
-  readonly what: string;
-  /** Wall time in milliseconds. */
-  readonly ms: number;
-}
-
-/** Options of {@link buildLivepatch}. */
-export interface BuildOptions {
-  /** The module's name, with underscores: `livepatch_namei`. */
-  readonly name: string;
-  /** Atomic replace; default true. */
-  readonly replace?: boolean;
-  readonly overrides?: Overrides;
-  /** Sources that the livepatch is restricted to; absent: all that the fix reaches. */
-  readonly units?: readonly string[];
-  /** Most units that a changed header may reach; default 64. */
-  readonly maxUnits?: number;
-  /** Source lines in the report, for which changed units are compiled with debug information; default true. */
-  readonly sourceLines?: boolean;
-  /** Compilers at once; default 2. */
-  readonly jobs?: number;
-  readonly onProgress?: OnProgress | undefined;
-  readonly onStep?: (step: BuildStep) => void;
-  /** Called with each unit that was compiled on both sides, before anything is refused. */
-  readonly onUnit?: (unit: ComparedUnit) => void;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** One unit's two objects, and what became of the comparison. */
-export interface ComparedUnit {
-  readonly unit: Unit;
-  readonly before: CompiledUnit;
-  readonly after: CompiledUnit;
-  /** Absent when both sides are the same bytes, which are neither matched nor compared. */
-  readonly judged?: JudgedUnit;
-}
-
-/** A livepatch that was built. */
-export interface BuiltLivepatch {
-  readonly outcome: 'built';
-  readonly plan: LivepatchPlan;
-  readonly ko: Uint8Array;
-  readonly report: Report;
-  /** Code side by side, for the report's page. */
-  readonly details: readonly FunctionDetails[];
-  readonly findings: readonly Finding[];
-  readonly steps: readonly BuildStep[];
-}
-
-/** A fix that changes nothing that this kernel runs. */
-export interface NothingToBuild {
-  readonly outcome: 'nothing';
-  readonly findings: readonly Finding[];
-  readonly steps: readonly BuildStep[];
-}
+import { listed, plural } from './words.ts';
 
 const defaultMaxUnits = 64;
 
@@ -128,12 +73,6 @@ export async function assessFix(
   );
 }
 
-interface BuiltUnit {
-  readonly judged: JudgedUnit;
-  readonly before: CompiledUnit;
-  readonly after: CompiledUnit;
-}
-
 /** A fix whose units are compiled, matched, compared, extracted and weighed. */
 interface JudgedFix {
   readonly fix: Fix;
@@ -145,12 +84,6 @@ interface JudgedFix {
   readonly extractions: readonly Extraction[];
   readonly plan: LivepatchPlan;
   readonly unchecked: readonly Unchecked[];
-}
-
-/** Units compiled once more with debug information, and the views of the tree that they were compiled from. */
-interface Twins {
-  readonly compiled: readonly CompiledUnit[];
-  readonly overlays: readonly string[];
 }
 
 class Build {
@@ -290,12 +223,14 @@ class Build {
     this.#findings.push(...(await types));
     const extractions = units.length === 0 ? [] : await this.#extract(await context, units);
     const unchecked = units.length === 0 ? [] : await this.#weigh(fix, units, extractions);
+    const { plan, findings } = planOf(this.#options, units, extractions);
+    this.#findings.push(...findings);
     return {
       fix,
       reached: reached.units,
       units,
       extractions,
-      plan: this.#plan(units, extractions),
+      plan,
       unchecked,
     };
   }
@@ -337,32 +272,7 @@ class Build {
   }
 
   #nothing(units: readonly Unit[], differing: readonly BuiltUnit[]): NothingToBuild {
-    const findings = withOverrides(this.#findings, this.#overrides);
-    const changes = differing.flatMap(({ judged }) => judged.comparison.functions);
-    const named = (status: string) =>
-      listed([...new Set(changes.flatMap((change) => (change.status === status ? [change.name] : [])))]);
-    const parts = [
-      ...(named('new') ? [`it adds ${named('new')}, which nothing calls`] : []),
-      ...(named('removed') ? [`it removes ${named('removed')}`] : []),
-    ];
-    // A source can be part of two modules.
-    const sources = listed([...new Set(units.map((unit) => unit.source))]);
-    findings.push(
-      parts.length > 0
-        ? {
-            id: 'nothing-changed',
-            severity: 'note',
-            what: `the fix changes no function that runs in ${sources}: ${parts.join('; ')}`,
-            next: 'give the patches that make use of it as well',
-          }
-        : {
-            id: 'nothing-changed',
-            severity: 'note',
-            what: `the fix changes no code or data of ${sources}`,
-            why: 'with line numbers kept, the compiler makes the same of both sides',
-            next: 'check whether the change is behind an option that is off in this kernel',
-          },
-    );
+    const findings = [...withOverrides(this.#findings, this.#overrides), nothingChanged(units, differing)];
     return { outcome: 'nothing', findings, steps: this.#steps };
   }
 
@@ -447,111 +357,45 @@ class Build {
   }
 
   async #extract(context: KernelContext, units: readonly BuiltUnit[]): Promise<Extraction[]> {
-    const provided = new Set<string>();
-    for (const { judged } of units)
-      for (const piece of judged.comparison.after.pieces)
-        if (piece.binding !== 0 && !judged.comparison.correlation.beforeOf(piece)) provided.add(piece.name);
-    const wanted = new Set(units.flatMap(({ judged }) => externalUses(judged.comparison)));
-    const extractions: Extraction[] = [];
-    for (const [number, { judged }] of units.entries())
-      extractions.push(await extractUnit(context, judged, number, provided, wanted));
-    for (const [index, extraction] of extractions.entries()) {
-      this.#findings.push(...extraction.findings);
-      for (const name of extraction.needs)
-        if (!extractions.some((other) => other.provides.includes(name)))
-          this.#findings.push({
-            id: 'KLP301',
-            severity: 'error',
-            what: `${name}, which the fix adds, is used but not part of the livepatch`,
-            why: 'no changed function of the unit that defines it refers to it',
-            next: 'report this fix: the extraction should have taken it along',
-            at: { unit: units[index]?.judged.unit.source ?? '', symbol: name },
-          });
-    }
-    const listedFunctions = extractions.flatMap((extraction) => extraction.functions);
+    const { extractions, findings } = await extractUnits(context, units);
+    this.#findings.push(...findings);
+    const replaced = extractions.flatMap((extraction) => extraction.functions);
     const added = extractions.flatMap((extraction) => extraction.added);
     const relocations = uniquePlaceholders(extractions).length;
     this.#done(
       'extract',
-      `${plural(listedFunctions.length, 'function')} to replace (${listed(listedFunctions.map((each) => each.oldName))})${added.length ? `, ${plural(added.length, 'new function')}` : ''}, ${plural(relocations, 'symbol')} by KLP relocation`,
+      `${plural(replaced.length, 'function')} to replace (${listed(replaced.map((each) => each.oldName))})${added.length ? `, ${plural(added.length, 'new function')}` : ''}, ${plural(relocations, 'symbol')} by KLP relocation`,
     );
     return extractions;
   }
 
-  #plan(units: readonly BuiltUnit[], extractions: readonly Extraction[]): LivepatchPlan {
-    const objects = new Map<string, PlannedFunction[]>();
-    extractions.forEach((extraction, index) => {
-      const owner = units[index]?.judged.unit.owner ?? 'vmlinux';
-      for (const { oldName, sympos, newSymbol } of extraction.functions) {
-        const list = objects.get(owner) ?? [];
-        objects.set(owner, list);
-        if (list.some((known) => known.oldName === oldName && known.sympos === sympos))
-          this.#findings.push({
-            id: 'KLP207',
-            severity: 'error',
-            what: `${oldName} of ${owner} is replaced twice`,
-            why: 'the kernel refuses a livepatch that lists a function twice',
-            next: 'two units hold the same function; restrict the livepatch with --unit',
-            at: { symbol: oldName },
-          });
-        list.push({ oldName, sympos, newSymbol });
-      }
-    });
-    return {
-      name: this.#options.name,
-      replace: this.#options.replace ?? true,
-      // vmlinux first, then modules by name.
-      objects: [...objects]
-        .sort(([a], [b]) => Number(b === 'vmlinux') - Number(a === 'vmlinux') || (a < b ? -1 : 1))
-        .map(([name, functions]) => ({ name, functions })),
-    };
-  }
-
-  /**
-   * Compiles what has no debug information yet, which says what source line an instruction comes from; a failure costs those lines
-   * only. It is made of the fixed text as it is, whose line numbers are those that a reader sees.
-   */
   async #twins(fix: Fix, units: readonly BuiltUnit[]): Promise<Twins> {
-    if (this.#options.sourceLines === false) return { compiled: [], overlays: [] };
-    const known = units.flatMap(({ before, after }) => [before, after]).filter(({ debug }) => debug);
-    if (known.length === 2 * units.length) return { compiled: known, overlays: [] };
-    const overlay = makeOverlay(
-      this.#kernel.sourceDir,
-      fix.files.map((file) => ({ path: file.path, text: file.after })),
-      join(this.#folder, 'shown'),
-    );
-    const { compiled } = await compileAll(
-      this.#kernel,
-      units.flatMap(({ judged: { unit }, before, after }) => [
-        ...(before.debug ? [] : [{ unit, side: 'before' as const, debug: true }]),
-        ...(after.debug ? [] : [{ unit, side: 'after' as const, overlay, debug: true }]),
-      ]),
-      { jobs: this.#options.jobs ?? 2, signal: this.#options.signal },
-    );
-    return { compiled: [...known, ...compiled], overlays: [overlay.folder] };
+    if (this.#options.sourceLines === false) return noTwins;
+    return compileTwins(this.#kernel, fix, units, join(this.#folder, 'shown'), {
+      jobs: this.#options.jobs ?? 2,
+      signal: this.#options.signal,
+    });
   }
 
   #report(
     { fix, units, extractions, plan }: JudgedFix,
-    { compiled, overlays }: Twins,
+    twins: Twins,
     ko?: Uint8Array,
   ): { report: Report; details: FunctionDetails[] } {
-    const twinOf = (unit: Unit, side: 'before' | 'after') =>
-      compiled.find((entry) => unitKey(entry.unit) === unitKey(unit) && entry.side === side);
     const result = reportBuild({
       kernel: this.#kernel,
       name: plan.name,
       fix,
-      overlays,
+      overlays: twins.overlays,
       units: units.map(({ judged, before, after }, index) => {
-        const twins = { before: twinOf(judged.unit, 'before'), after: twinOf(judged.unit, 'after') };
+        const shown = { before: twins.of(judged.unit, 'before'), after: twins.of(judged.unit, 'after') };
         return {
           judged,
           before: before.bytes,
           after: after.bytes,
           extraction: extractions[index],
-          debug: { before: twins.before?.debug, after: twins.after?.debug },
-          clones: { before: twins.before?.ipaClones, after: twins.after?.ipaClones },
+          debug: { before: shown.before?.debug, after: shown.after?.debug },
+          clones: { before: shown.before?.ipaClones, after: shown.after?.ipaClones },
         };
       }),
       findings: withOverrides(this.#findings, this.#overrides),
@@ -565,32 +409,6 @@ class Build {
   }
 }
 
-/** Names outside of the unit that its changed and new functions use. */
-function externalUses({ after, functions }: Comparison): string[] {
-  return functions.flatMap(({ status, after: piece }) =>
-    piece && (status === 'changed' || status === 'new')
-      ? after.referencesOf(piece).flatMap(({ target }) => (target.kind === 'external' ? [target.name] : []))
-      : [],
-  );
-}
-
-function uniquePlaceholders(extractions: readonly Extraction[]): Extraction['placeholders'][number][] {
-  const all = new Map(
-    extractions.flatMap((extraction) => extraction.placeholders.map((each) => [each.symbol, each] as const)),
-  );
-  return [...all.values()];
-}
-
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
-}
-
-function plural(count: number, noun: string, many = `${noun}s`): string {
-  return `${count} ${count === 1 ? noun : many}`;
-}
-
-/** A few names, and how many more there are. */
-function listed(names: readonly string[], most = 4): string {
-  const shown = names.slice(0, most).join(', ');
-  return names.length > most ? `${shown} and ${names.length - most} more` : shown;
 }

@@ -4,7 +4,8 @@ import { addKernel, type Kernel } from '@klpkit/kernel';
 import { createTwoFilesPatch } from 'diff';
 import { beforeAll, expect, it } from 'vitest';
 import { reportJson } from '../report/index.ts';
-import { type BuiltLivepatch, buildLivepatch } from './build.ts';
+import { buildLivepatch } from './build.ts';
+import type { BuiltLivepatch } from './types.ts';
 
 const path = 'fs/proc/cmdline.c';
 let kernel: Kernel;
