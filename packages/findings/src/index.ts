@@ -6,6 +6,8 @@ export interface Place {
   /** Path of a file, relative to the kernel tree or as the user gave it. */
   readonly file?: string;
   readonly line?: number;
+  /** From 1; only with `line`. */
+  readonly column?: number;
   /** The translation unit, as its source path in the kernel tree: `fs/namei.c`. */
   readonly unit?: string;
   readonly section?: string;
@@ -76,6 +78,7 @@ export function formatFinding(finding: Finding): string {
     ? [
         at.unit ?? at.file,
         at.line,
+        at.column,
         at.symbol,
         at.section && `${at.section}${at.offset === undefined ? '' : `+0x${at.offset.toString(16)}`}`,
       ]

@@ -8,9 +8,9 @@ import { type Kernel, moduleName, type OnProgress } from '@klpkit/kernel';
 import { chooseAccel } from './accel.ts';
 import { guestInit } from './guest/init.ts';
 import type { GuestFile } from './guest/initramfs.ts';
+import { type PreparedLivepatch, proveOne } from './life.ts';
 import { consoleMessages } from './log/kmsg.ts';
 import { scanLog } from './log/scan.ts';
-import { type PreparedLivepatch, proveOne } from './scenario.ts';
 import { readTargets } from './targets.ts';
 import type {
   Boot,

@@ -486,6 +486,9 @@ export const silentFaults: readonly (Fault & { readonly errno: string })[] = [
   },
 ];
 
+/** Ids of all known faults. */
+export const faultIds: ReadonlySet<string> = new Set([...faults, ...silentFaults].map(({ id }) => id));
+
 /** A fault that a line shows, its sentences filled in. */
 export interface ExplainedFault {
   readonly id: string;

@@ -29,7 +29,7 @@ export interface Guest {
 }
 
 /** A proof, and whether the next livepatch can be proven in the same VM. */
-export interface ScenarioResult {
+export interface LifeResult {
   readonly proof: Omit<LivepatchProof, 'boot'>;
   readonly isReusable: boolean;
 }
@@ -52,7 +52,7 @@ export async function proveOne(
   guest: Guest,
   livepatch: PreparedLivepatch,
   onStep: (name: string) => void,
-): Promise<ScenarioResult> {
+): Promise<LifeResult> {
   const session = startSession(guest.vm, livepatch.name, onStep);
   const blockers: Blocker[] = [];
   const passes: Pass[] = [];
