@@ -5,13 +5,17 @@ import { buildCommandRoute } from './commands/build.ts';
 import { checkCommand } from './commands/check.ts';
 import { compareCommand } from './commands/compare.ts';
 import { demoCommand } from './commands/demo.ts';
+import { disableCommand } from './commands/disable.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { kernelAddCommand } from './commands/kernel-add.ts';
 import { kernelListCommand } from './commands/kernel-list.ts';
 import { kernelRemoveCommand } from './commands/kernel-remove.ts';
 import { kernelShowCommand } from './commands/kernel-show.ts';
+import { loadCommand } from './commands/load.ts';
 import { proveCommand } from './commands/prove.ts';
+import { statusCommand } from './commands/status.ts';
+import { unloadCommand } from './commands/unload.ts';
 import { upgradeCommand } from './commands/upgrade.ts';
 import { whoInlinesCommand } from './commands/who.ts';
 import type { Context } from './context.ts';
@@ -55,6 +59,10 @@ const routes = buildRouteMap<string, Context>({
     prove: proveCommand,
     compare: compareCommand,
     who,
+    status: statusCommand,
+    load: loadCommand,
+    disable: disableCommand,
+    unload: unloadCommand,
     explain: explainCommand,
     demo: demoCommand,
   },

@@ -71,6 +71,10 @@ describe('help', () => {
       'klpkit prove',
       'klpkit compare',
       'klpkit who inlines',
+      'klpkit status',
+      'klpkit load',
+      'klpkit disable',
+      'klpkit unload',
       'klpkit explain',
       'klpkit demo',
     ]);

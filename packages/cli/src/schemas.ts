@@ -18,6 +18,7 @@ const finding = v.strictObject({
     v.strictObject({
       file: v.optional(text),
       line: v.optional(count),
+      column: v.optional(count),
       unit: v.optional(text),
       section: v.optional(text),
       offset: v.optional(v.number()),
@@ -478,6 +479,97 @@ const whoInlines = v.variant('outcome', [
   ...failures('who inlines'),
 ]);
 
+const liveLivepatch = v.strictObject({
+  name: text,
+  isEnabled: v.pipe(v.boolean(), v.description('during a transition: where it goes')),
+  transition: v.optional(v.picklist(['patching', 'unpatching'])),
+  replace: v.optional(v.pipe(v.boolean(), v.description('absent where the kernel does not show it'))),
+  objects: v.array(
+    v.strictObject({
+      name: v.pipe(text, v.description('vmlinux, or a module')),
+      isPatched: v.optional(v.boolean()),
+      isLoaded: v.boolean(),
+      functions: v.array(v.strictObject({ name: text, sympos: count })),
+    }),
+  ),
+});
+
+const liveTask = v.strictObject({
+  pid: count,
+  tid: count,
+  name: text,
+  stack: v.pipe(v.array(text), v.description('innermost first')),
+  inside: v.optional(v.pipe(text, v.description('the function that it has to leave'))),
+});
+
+const status = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('status'),
+    outcome: v.literal('shown'),
+    release: text,
+    livepatches: v.pipe(v.array(liveLivepatch), v.description('the last is asked first')),
+    order: v.pipe(
+      v.picklist(['stack_order', 'modules', 'unknown']),
+      v.description('how the order is known: shown by the kernel, as the modules were loaded, or not at all'),
+    ),
+    transition: v.optional(
+      v.strictObject({
+        livepatch: text,
+        direction: v.picklist(['patching', 'unpatching']),
+        tasks: v.array(liveTask),
+        isReadable: v.pipe(v.boolean(), v.description('false where only root may see which tasks block')),
+      }),
+    ),
+    left: v.pipe(
+      v.array(v.strictObject({ name: text, references: count })),
+      v.description('modules of livepatches that are not in force any more'),
+    ),
+    taint: v.strictObject({
+      value: count,
+      reasons: v.array(v.strictObject({ letter: text, meaning: text })),
+    }),
+  }),
+  ...failures('status'),
+]);
+
+const kernelLog = v.pipe(v.array(text), v.description('what the kernel logged meanwhile'));
+
+const load = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('load'),
+    outcome: v.literal('loaded'),
+    name: text,
+    kernel: v.optional(v.pipe(text, v.description('absent when it was held against none'))),
+    seconds: v.pipe(seconds, v.description('of its transition')),
+    livepatch: v.optional(liveLivepatch),
+    findings: v.array(finding),
+    log: kernelLog,
+  }),
+  ...failures('load'),
+]);
+
+const disable = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('disable'),
+    outcome: v.pipe(v.picklist(['disabled', 'nothing']), v.description('nothing: exit code 4')),
+    name: text,
+    seconds,
+    log: kernelLog,
+  }),
+  ...failures('disable'),
+]);
+
+const unload = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('unload'),
+    outcome: v.literal('unloaded'),
+    name: text,
+    seconds,
+    log: kernelLog,
+  }),
+  ...failures('unload'),
+]);
+
 const demo = v.variant('outcome', [
   v.strictObject({
     command: v.literal('demo'),
@@ -510,6 +602,10 @@ export const schemas = {
   upgrade,
   explain,
   'who-inlines': whoInlines,
+  status,
+  load,
+  disable,
+  unload,
   demo,
 } as const;
 
