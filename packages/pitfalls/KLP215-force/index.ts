@@ -8,7 +8,7 @@ export const klp215: Pitfall = {
   severity: 'warning',
   statement:
     'Writing 1 to force declares every task moved although some still run, or sleep in, the other code; livepatches that were being removed or replaced then stay in memory for ever, the one that was being enabled does not.',
-  seen: 'at run time on Linux 6.1: rmmod of a livepatch refused after its removal was forced, accepted after its enabling was forced',
+  seen: 'at run time on Linux 6.1 and 6.12: rmmod of a livepatch refused after its removal was forced, accepted after its enabling was forced',
   safeWay: 'Reverse a transition that does not end. After a force, plan a reboot.',
   review: {
     reason: 'forcing is the decision of an administrator in front of one stuck machine',

@@ -11,7 +11,7 @@ export const klp401: Pitfall = {
   severity: 'error',
   statement:
     'A transition looks for the address range of the function alone on the stacks of tasks; the part that the compiler split off as foo.cold lies elsewhere, so a task that sleeps there is taken for one that is not in the function at all.',
-  seen: 'gcc-12; at run time on Linux 6.1. Later versions of kernel/livepatch/transition.c check the same range',
+  seen: 'gcc-12; at run time on Linux 6.1 and 6.12',
   safeWay:
     'Keep the new function whole with -fno-reorder-blocks-and-partition, or do not unload a livepatch whose new function can sleep in its cold part; for an old one make sure by other means that nobody is in it.',
   unit: {

@@ -13,7 +13,7 @@ export const klp404: Pitfall = {
   severity: 'note',
   statement:
     'Where the last thing that a function does is to call another, the compiler jumps there; a task that sleeps in the callee has no trace of the caller on its stack, so it does not hold the transition of the caller up.',
-  seen: 'gcc-12; at run time on Linux 6.1: the transition completed while the callee slept, and the old result came back',
+  seen: 'gcc-12; at run time on Linux 6.1 and 6.12: the transition completed while the callee slept, and the old result came back',
   safeWay:
     'Nothing is left to run of the old caller, so it is safe in itself; patch the callee too when what it returns must be that of the new code.',
   unit: {

@@ -15,7 +15,7 @@ export const klp406: Pitfall = {
   severity: 'warning',
   statement:
     'Disabling a livepatch waits until no task is in a new function; one that sleeps there in a loop without end blocks it for ever, and a forced transition then pins the module until the next boot.',
-  seen: 'at run time on Linux 6.1: a thread in the new loop kept the livepatch enabled; after force, rmmod failed',
+  seen: 'at run time on Linux 6.1 and 6.12: a thread in the new loop kept the livepatch enabled; after force, rmmod failed',
   safeWay: 'Keep loops that wait out of new functions, or plan never to remove the livepatch.',
   unit: {
     needs: [],

@@ -1,9 +1,10 @@
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type CheckedModule, checkModule } from '../../author/src/judge/module.ts';
 import { addKernel, type Kernel } from '../../kernel/src/index.ts';
-import { said } from '../testing/case.ts';
+import { assessCase, said } from '../testing/case.ts';
 import { bootGuest, type Done, type Guest } from '../testing/guest.ts';
-import { makeLoadable, type Wanted } from '../testing/loadable.ts';
+import { makeLoadable, type Target, type Wanted } from '../testing/loadable.ts';
 
 /**
  * What the rules say of a livepatch, and what the kernel does with the very same bytes. Both kernels boot once, side by side; a
@@ -14,6 +15,31 @@ const kernels = ['debian:6.12.117+deb12-amd64', 'debian:6.1'];
 const to = (patched: string) => [
   { symbol: 'line', object: 'vmlinux', name: 'saved_command_line', sympos: 0, patched },
 ];
+const fromTarget = (symbol: string, name = symbol) => [
+  { symbol, object: 'klp_target', name, sympos: 0, patched: 'klp_target' },
+];
+
+const room = join(import.meta.dirname, '..');
+
+/** The functions of the cases in threads that sleep in them; twins under names of their own. */
+const target: Target = {
+  name: 'klp_target',
+  main: join(room, 'boot/cases/target.c'),
+  parts: [
+    { folder: 'KLP401-cold-stack-hole', source: 'before.c' },
+    { folder: 'KLP401-cold-stack-hole', source: 'twin.c', flags: ['-Dwork=work_twin'] },
+    { folder: 'KLP404-tail-calling-caller', source: 'tail.c' },
+    { folder: 'KLP404-tail-calling-caller', source: 'twin.c', flags: ['-Dfinish=finish_twin'] },
+    { folder: 'KLP406-new-function-blocks', source: 'loop.c', flags: ['-Dwork=turn'] },
+    { folder: 'KLP305-klp-symbol-of-local', source: 'clone.c' },
+    {
+      folder: 'KLP305-klp-symbol-of-local',
+      source: 'clone.c',
+      flags: ['-fno-ipa-sra', '-Dcheck=check_whole', '-Dsubmit=submit_whole', '-Dresubmit=resubmit_whole'],
+    },
+  ],
+};
+
 const cases = {
   notMarked: { folder: 'KLP201-not-marked', source: 'faulty.c' },
   otherMark: { folder: 'KLP201-not-marked', source: 'other-mark.c' },
@@ -46,6 +72,11 @@ const cases = {
   upperFix: { folder: 'KLP222-stacking', source: 'faulty.c' },
   otherMagic: { folder: 'KLP224-vermagic-and-versions', source: 'faulty.c' },
   namespace: { folder: 'KLP224-vermagic-and-versions', source: 'namespace.c' },
+  otherVersion: {
+    folder: 'KLP224-vermagic-and-versions',
+    source: 'innocent.c',
+    wrongVersion: 'klp_enable_patch',
+  },
   late: { folder: 'KLP225-late-module', source: 'faulty.c' },
   unexported: { folder: 'KLP301-unexported-symbol', source: 'faulty.c' },
   unconverted: { folder: 'KLP302-malformed-klp-section', source: 'faulty.c' },
@@ -62,6 +93,44 @@ const cases = {
     texts: [['.klp.rela.vmlinux.', '.klp.rela.overlay.']],
   },
   moduleExport: { folder: 'KLP304-module-export-used-directly', source: 'faulty.c' },
+  clone: {
+    folder: 'KLP305-klp-symbol-of-local',
+    source: 'livepatch.c',
+    placeholders: fromTarget('check', 'check.isra.0'),
+  },
+  whole: {
+    folder: 'KLP305-klp-symbol-of-local',
+    source: 'livepatch.c',
+    placeholders: fromTarget('check', 'check_whole'),
+  },
+  overCold: { folder: 'boot', source: 'over-cold.c' },
+  overHot: { folder: 'boot', source: 'over-hot.c' },
+  newCold: {
+    folder: 'KLP401-cold-stack-hole',
+    source: 'faulty.c',
+    placeholders: fromTarget('complain'),
+    objtool: true,
+  },
+  newWhole: {
+    folder: 'KLP401-cold-stack-hole',
+    source: 'innocent.c',
+    placeholders: fromTarget('complain'),
+    objtool: true,
+  },
+  endless: {
+    folder: 'KLP406-new-function-blocks',
+    source: 'faulty.c',
+    placeholders: fromTarget('ext_int'),
+    texts: [['work', 'turn']],
+    objtool: true,
+  },
+  ending: {
+    folder: 'KLP406-new-function-blocks',
+    source: 'innocent.c',
+    placeholders: fromTarget('ext_int'),
+    texts: [['work', 'turn']],
+    objtool: true,
+  },
   // kswapd sleeps in kswapd().
   stuck: { folder: 'KLP402-always-on-a-stack', source: 'faulty.c', texts: [['poller', 'kswapd']] },
 } satisfies Record<string, Wanted>;
@@ -77,7 +146,7 @@ interface Run {
 
 async function runOn(id: string): Promise<Run> {
   const kernel = await addKernel(id);
-  const made = await makeLoadable(kernel, Object.values(cases));
+  const made = await makeLoadable(kernel, Object.values(cases), target);
   const modules = new Map(Object.keys(cases).map((name, index) => [name as Case, made[index]] as const));
   const guest = await bootGuest(kernel, made, ['loop', 'overlay']);
   try {
@@ -120,6 +189,7 @@ async function carryOut(guest: Guest, nameOf: (name: Case) => string): Promise<O
     'postHandler',
     'otherMagic',
     'namespace',
+    'otherVersion',
     'unexported',
     'damaged',
     'moduleExport',
@@ -166,9 +236,79 @@ async function carryOut(guest: Guest, nameOf: (name: Case) => string): Promise<O
   await enable('leak');
   await guest.disable(nameOf('leak'));
   done.set('unload leak', await guest.unload(nameOf('leak')));
+
+  await stacks(guest, nameOf, done);
   // Last: it leaves the processor's state in disorder.
   await load('sleeper');
   return { done, texts };
+}
+
+/** Two rounds of the kernel's attempts to switch the tasks that are left: once a second. */
+const pendingMs = 2500;
+
+/** What becomes of tasks that sleep in the functions of the target, in what replaces them, and beside them. */
+async function stacks(guest: Guest, nameOf: (name: Case) => string, done: Map<string, Done>): Promise<void> {
+  const keep = async (key: string, work: Promise<Done>): Promise<Done> => {
+    const result = await work;
+    done.set(key, result);
+    return result;
+  };
+  const say = (key: string, word: string) => keep(key, guest.write('/proc/klp_target', word));
+  const enable = (name: Case) => keep(name, guest.enable(nameOf(name)));
+  const disable = (name: Case) => keep(`disable ${name}`, guest.disable(nameOf(name), pendingMs));
+  const goOn = async (key: string) => {
+    await say(`wake ${key}`, 'wake');
+    return keep(`after ${key}`, guest.settled('none', 500));
+  };
+  await keep('target', guest.load('klp_target'));
+
+  for (const word of ['cold', 'tail']) await say(word, word);
+  await keep('overCold', guest.load(nameOf('overCold')));
+  await keep('settled overCold', guest.settled(nameOf('overCold'), 30_000));
+  await goOn('overCold');
+  for (const word of ['hot', 'call']) await say(word, word);
+  await keep('overHot', guest.load(nameOf('overHot')));
+  await keep('pending overHot', guest.settled(nameOf('overHot'), pendingMs));
+  for (const word of ['hot', 'call']) {
+    const [pid] = /\d+$/.exec(done.get(word)?.log.join() ?? '') ?? [];
+    done.set(`state of ${word}`, { error: await guest.read(`/proc/${pid}/patch_state`), log: [] });
+  }
+  await goOn('overHot');
+  await keep('settled overHot', guest.settled(nameOf('overHot'), 30_000));
+
+  await enable('ending');
+  await say('start ending', 'turn');
+  await disable('ending');
+  await goOn('ending');
+  await keep('gone ending', guest.gone(nameOf('ending')));
+  await keep('unload ending', guest.unload(nameOf('ending')));
+  await enable('endless');
+  await say('start endless', 'turn');
+  await disable('endless');
+  await goOn('endless');
+  await keep('gone endless', guest.gone(nameOf('endless'), pendingMs));
+  await keep('force endless', guest.force(nameOf('endless')));
+  await keep('forced endless', guest.gone(nameOf('endless')));
+  await keep('unload endless', guest.unload(nameOf('endless')));
+
+  for (const name of ['clone', 'whole'] as const) {
+    await enable(name);
+    await say(`submit ${name}`, 'submit');
+  }
+
+  await enable('newWhole');
+  await say('start newWhole', 'cold');
+  await disable('newWhole');
+  await goOn('newWhole');
+  await keep('gone newWhole', guest.gone(nameOf('newWhole')));
+  await keep('unload newWhole', guest.unload(nameOf('newWhole')));
+  await enable('newCold');
+  await say('start newCold', 'cold');
+  await keep('disable newCold', guest.disable(nameOf('newCold')));
+  await keep('unload newCold', guest.unload(nameOf('newCold')));
+  // The guest's kernel would end with its thread.
+  await guest.write('/proc/sys/kernel/panic_on_oops', '0');
+  await goOn('newCold');
 }
 
 /** Both kernels at once: most of the time goes by in waiting for transitions. */
@@ -210,6 +350,7 @@ describe.each(kernels)('on %s', (id) => {
     ],
     ['otherMagic', 'KLP224', 'ENOEXEC', /version magic/],
     ['namespace', 'KLP224', 'EINVAL', /from namespace DMA_BUF, but does not import it/],
+    ['otherVersion', 'KLP224', 'EINVAL', /disagrees about version of symbol klp_enable_patch/],
     ['unexported', 'KLP301', 'ENOENT', /Unknown symbol saved_command_line/],
     ['damaged', 'KLP302', 'EINVAL', /has an incorrectly formatted name/],
     ['moved', 'KLP303', 'EINVAL', /invalid access to vmlinux symbol 'saved_command_line'/],
@@ -323,6 +464,69 @@ describe.each(kernels)('on %s', (id) => {
   it('KLP223: an unsigned livepatch is found, and the kernel takes the taints O, E and K', async () => {
     expect(Number(run.texts.get('tainted')) & 0xb000).toBe(0xb000);
     expect(await says('upperFix', 'KLP223')).toMatch(/^note/);
+  });
+
+  it('KLP401: a cold part that sleeps is found, and the transition is over while a task sleeps in it', async () => {
+    expect(error('settled overCold')).toBe('');
+    expect(log('settled overCold')).toContain("': patching complete");
+    expect(log('wake overCold') + log('after overCold')).toContain('case: work returned 5');
+    const folder = join(room, 'KLP401-cold-stack-hole');
+    expect(said(await assessCase(folder), 'KLP401').join()).toContain('work may sleep in its cold part');
+    // The twin, which sleeps in the hot part, holds the transition up.
+    expect(error('pending overHot')).toBe('ETIMEDOUT');
+    expect(error('state of hot')).toBe('0');
+    expect(log('wake overHot') + log('after overHot')).toContain('case: work_twin returned 5');
+    expect(error('settled overHot')).toBe('');
+    expect(said(await assessCase(folder, { fix: 'twin.c' }), 'KLP401')).toEqual([]);
+  });
+
+  it('KLP401: a new cold part that sleeps is found, and its task wakes in memory that is gone', async () => {
+    expect(error('disable newCold')).toBe('');
+    expect(error('unload newCold')).toBe('');
+    expect(log('wake newCold') + log('after newCold')).toMatch(/BUG: unable to handle page fault/);
+    expect(await says('newCold', 'KLP401')).toMatch(/^warning KLP401: new_work/);
+    // The twin without a cold part is seen.
+    expect(error('disable newWhole')).toBe('ETIMEDOUT');
+    expect(log('wake newWhole') + log('after newWhole')).toContain('case: work returned 6');
+    expect([error('gone newWhole'), error('unload newWhole')]).toEqual(['', '']);
+    expect(await says('newWhole', 'KLP401')).toBe('');
+  });
+
+  it('KLP404: a jump to what sleeps is found, and the old result comes after the transition', async () => {
+    expect(log('settled overCold')).toContain("': patching complete");
+    expect(log('wake overCold') + log('after overCold')).toContain('case: finish returned 0');
+    const folder = join(room, 'KLP404-tail-calling-caller');
+    expect(said(await assessCase(folder, { fix: 'tail.c' }), 'KLP404').join()).toContain(
+      'finish ends in a jump',
+    );
+    // The twin, which calls, holds the transition up.
+    expect(error('pending overHot')).toBe('ETIMEDOUT');
+    expect(error('state of call')).toBe('0');
+    expect(log('wake overHot') + log('after overHot')).toContain('case: finish_twin returned 0');
+    expect(said(await assessCase(folder, { fix: 'twin.c' }), 'KLP404')).toEqual([]);
+  });
+
+  it('KLP406, KLP215: a new loop without end is found, and once its removal is forced the module stays', async () => {
+    expect(error('disable endless')).toBe('ETIMEDOUT');
+    expect(error('gone endless')).toBe('ETIMEDOUT');
+    expect(log('force endless')).toContain('forcing remaining tasks');
+    expect(error('forced endless')).toBe('');
+    expect(error('unload endless')).toBe('EAGAIN');
+    expect(await says('endless', 'KLP406')).toMatch(/^warning KLP406: turn/);
+    // The twin ends, and goes; what only its enabling was forced of goes as well.
+    expect(error('disable ending')).toBe('ETIMEDOUT');
+    expect(log('wake ending') + log('after ending')).toContain('case: turn returned');
+    expect([error('gone ending'), error('unload ending')]).toEqual(['', '']);
+    expect(await says('ending', 'KLP406')).toBe('');
+    expect(log('leak')).toContain('forcing remaining tasks');
+    expect(error('unload leak')).toBe('');
+  });
+
+  it('KLP305: a KLP symbol of a clone is found, and the kernel calls it with the wrong values', async () => {
+    expect(log('submit clone')).toMatch(/case: submit gave (\d) and \1/);
+    expect(await says('clone', 'KLP305')).toMatch(/^warning KLP305: check\.isra\.0/);
+    expect(log('submit whole')).toContain('case: submit gave 4 and 6');
+    expect(await says('whole', 'KLP305')).toBe('');
   });
 
   it('KLP225: a function of the init is found, and the module begins with the new code', async () => {

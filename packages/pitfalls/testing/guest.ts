@@ -23,8 +23,16 @@ export interface Guest {
   unload(name: string): Promise<Done>;
   /** Loads a livepatch and forces its transition. */
   enable(name: string): Promise<Done>;
-  /** Disables a livepatch and waits until it is gone from sysfs. */
-  disable(name: string): Promise<Done>;
+  /** Waits for the end of a transition, without force: `ETIMEDOUT` when it goes on after that many milliseconds. */
+  settled(name: string, withinMs: number): Promise<Done>;
+  /** Disables a livepatch and waits until it is gone from sysfs: `ETIMEDOUT` when it is there after that many milliseconds. */
+  disable(name: string, withinMs?: number): Promise<Done>;
+  /** Waits until a livepatch that was disabled is gone from sysfs. */
+  gone(name: string, withinMs?: number): Promise<Done>;
+  /** Forces a transition. */
+  force(name: string): Promise<Done>;
+  /** Writes a text to a file. */
+  write(path: string, text: string): Promise<Done>;
   /** The text of a file; empty when it is not there. */
   read(path: string): Promise<string>;
   /** What the kernel says while a file is read. */
@@ -66,9 +74,13 @@ export async function bootGuest(
     return new TextDecoder().decode(reply.output).trimEnd();
   };
   await log();
-  const request = async (operation: 'load' | 'unload' | 'write' | 'wait', args: string[]): Promise<Done> => {
+  const request = async (
+    operation: 'load' | 'unload' | 'write' | 'wait',
+    args: string[],
+    timeoutMs = 60_000,
+  ): Promise<Done> => {
     try {
-      const { status } = await vm.request(operation, args, { label: args.join(' '), timeoutMs: 60_000 });
+      const { status } = await vm.request(operation, args, { label: args.join(' '), timeoutMs });
       return { error: status === 0 ? '' : errnoName(status), log: await log() };
     } catch (error) {
       if (!(error instanceof VmDied)) throw error;
@@ -82,6 +94,7 @@ export async function bootGuest(
     const waited = await request('wait', [`${sysfs(name)}/transition`, '0']);
     return { error: waited.error, log: [...forced.log, ...waited.log] };
   };
+  const gone = (name: string, withinMs?: number) => request('wait', [`${sysfs(name)}/enabled`, ''], withinMs);
   const both = (a: Done, b: Done): Done => ({ error: a.error || b.error, log: [...a.log, ...b.log] });
   const load = (name: string, parameters = '') => request('load', [pathOf(name), parameters]);
   return {
@@ -91,10 +104,15 @@ export async function bootGuest(
       const loaded = await load(name);
       return loaded.error ? loaded : both(loaded, await settle(name));
     },
-    async disable(name) {
+    settled: (name, withinMs) => request('wait', [`${sysfs(name)}/transition`, '0'], withinMs),
+    async disable(name, withinMs) {
       const written = await request('write', [`${sysfs(name)}/enabled`, '0']);
-      return written.error ? written : both(written, await request('wait', [`${sysfs(name)}/enabled`, '']));
+      if (written.error) return written;
+      return both(written, await gone(name, withinMs));
     },
+    gone,
+    force: (name) => request('write', [`${sysfs(name)}/force`, '1']),
+    write: (path, text) => request('write', [path, text]),
     read,
     async reading(path) {
       await read(path);

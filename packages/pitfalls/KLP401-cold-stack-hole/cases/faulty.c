@@ -16,7 +16,9 @@ __attribute__((optimize("O2"))) int new_work(int x)
 	return s + 2;
 }
 static struct klp_func funcs[] = { { "work", new_work }, { } };
-static struct klp_object objs[] = { { NULL, funcs }, { } };
+static struct klp_object objs[] = { { "klp_target", funcs }, { } };
 static struct klp_patch patch = { &__this_module, objs };
 static int __init start(void) { return klp_enable_patch(&patch); }
 module_init(start);
+static void __exit stop(void) { }
+module_exit(stop);

@@ -4,7 +4,9 @@ LIVEPATCH_MARKS("faulty");
 extern void msleep(unsigned int);
 void new_work(int *p) { for (;;) { *p = ext_int(*p); msleep(100); } }
 static struct klp_func funcs[] = { { "work", new_work }, { } };
-static struct klp_object objs[] = { { NULL, funcs }, { } };
+static struct klp_object objs[] = { { "klp_target", funcs }, { } };
 static struct klp_patch patch = { &__this_module, objs };
 static int __init start(void) { return klp_enable_patch(&patch); }
 module_init(start);
+static void __exit stop(void) { }
+module_exit(stop);
