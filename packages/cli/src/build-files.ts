@@ -11,8 +11,11 @@ export interface BuildFiles {
   readonly page: string;
 }
 
+/** What {@link writeBuild} writes. */
+export type WrittenBuild = Pick<BuiltLivepatch, 'ko' | 'report' | 'details'>;
+
 /** Writes a livepatch, its report and the report's page, each under a temporary name first; the module comes last. */
-export async function writeBuild(built: BuiltLivepatch, folder: string, file: string): Promise<BuildFiles> {
+export async function writeBuild(built: WrittenBuild, folder: string, file: string): Promise<BuildFiles> {
   const { reportHtml, reportJson } = await import('@klpkit/author');
   const { writeFileAtomic } = await import('@klpkit/host');
   await mkdir(folder, { recursive: true });

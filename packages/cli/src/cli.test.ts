@@ -105,7 +105,7 @@ describe('wrong usage ends with code 2 and says what to do', () => {
     [['check', '/nowhere/x.ko'], '/nowhere/x.ko: there is no such file', ''],
     [['explain'], 'which finding?', 'klpkit explain --list'],
     [['build', '/nowhere/x.patch'], '/nowhere/x.patch: there is no such file', ''],
-    [['build', '/'], '/: this is a folder', ''],
+    [['build', '/'], '/: there is no klpkit.json in this folder', ''],
     [['build', 'x.patch', '--override', 'KLP1'], 'gives no reason', "--override KLP1='why"],
     [['build', 'x.patch', '--name', 'a/b'], 'cannot be the name of a livepatch', '--name'],
     [['prove'], 'which livepatch?', 'klpkit prove livepatch-fix.ko'],

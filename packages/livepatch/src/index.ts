@@ -1,7 +1,8 @@
 /** A livepatch as data: what one is made of, how it is written, and how it is read back. */
 export { type ConvertOptions, convertKlp } from './convert.ts';
 export { earlySections, earlyUse } from './early-sections.ts';
-export { glueSource } from './glue.ts';
+export { type ExplainedRelocation, explainRelocations, objectWords, symbolWords } from './explain.ts';
+export { glueSource, patchSymbol } from './glue.ts';
 export {
   type KlpSymbolName,
   klpSectionName,
@@ -9,7 +10,7 @@ export {
   parseKlpSection,
   parseKlpSymbol,
 } from './klp-names.ts';
-export { type KlpLayout, layoutFromBtf, usualLayout } from './layout.ts';
+export { type CallbackName, callbackNames, type KlpLayout, layoutFromBtf, usualLayout } from './layout.ts';
 export {
   checkManifest,
   type Manifest,
@@ -32,8 +33,16 @@ export type {
   LivepatchObject,
   LivepatchTables,
 } from './read-types.ts';
-export { checkRules, type ExportFact, type KernelFacts } from './rules/index.ts';
-export type { LivepatchPlan, Placeholder, PlannedFunction, PlannedObject } from './types.ts';
+export { renameUndefined } from './rename.ts';
+export { checkRules, type ExportFact, type KernelFacts, planRules, positionFinding } from './rules/index.ts';
+export type {
+  LivepatchPlan,
+  Placeholder,
+  PlannedCallback,
+  PlannedFunction,
+  PlannedObject,
+  PlannedState,
+} from './types.ts';
 export {
   type Change,
   compareUpgrade,

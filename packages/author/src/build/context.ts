@@ -75,7 +75,7 @@ async function readShipped(kernel: Kernel, name: string): Promise<ShippedModule>
  * Functions that objtool takes by name for never returning: `NORETURN(name)` in tools/objtool/noreturns.h (since 6.4), before that
  * the strings of `global_noreturns` in tools/objtool/check.c.
  */
-async function readNoreturns(sourceDir: string): Promise<Set<string>> {
+export async function readNoreturns(sourceDir: string): Promise<Set<string>> {
   const folder = join(sourceDir, 'tools/objtool');
   const list = await readFile(join(folder, 'noreturns.h'), 'utf8').catch(() => undefined);
   if (list !== undefined) return new Set([...list.matchAll(/^NORETURN\((\w+)\)/gm)].map((match) => match[1]));

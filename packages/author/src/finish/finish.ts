@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Finding, Refusal } from '@klpkit/findings';
+import { findSection, readElf } from '@klpkit/formats';
 import { contentKey, inTemporaryFolder, type RunResult, run, writeFileAtomic } from '@klpkit/host';
 import { compileEnvironment, type Kernel, moduleSymvers } from '@klpkit/kernel';
 import { convertKlp, glueSource, type LivepatchPlan, type Placeholder } from '@klpkit/livepatch';
@@ -16,6 +17,8 @@ export interface FinishRequest {
   /** Relocatable objects before objtool, in the order in which they are linked. */
   readonly objects: readonly Uint8Array[];
   readonly placeholders: readonly Placeholder[];
+  /** True when the objects register the livepatch themselves: no glue is made, and the plan is what their tables are held against. */
+  readonly hasTables?: boolean | undefined;
   /** What is known of the kernel; absent: gathered, which takes a tenth of a second and more. */
   readonly facts?: FactsOfKernel | undefined;
   /** Where intermediate files go and stay; absent: a temporary folder that is removed. */
@@ -52,7 +55,7 @@ export interface FinishedModule {
  *   call errors, what {@link convertKlp} refuses, and what the kernel would refuse in the finished file
  */
 export async function finishModule(kernel: Kernel, request: FinishRequest): Promise<FinishedModule> {
-  const glue = glueSource(request.plan);
+  const glue = request.hasTables ? undefined : glueSource(request.plan);
   if (request.workFolder !== undefined) {
     await mkdir(request.workFolder, { recursive: true });
     return new Finisher(kernel, request, request.workFolder).finish(glue);
@@ -75,8 +78,8 @@ class Finisher {
     this.#name = request.plan.name;
   }
 
-  async finish(glue: string): Promise<FinishedModule> {
-    const { placeholders, signal } = this.#request;
+  async finish(glue: string | undefined): Promise<FinishedModule> {
+    const { placeholders, plan, hasTables, signal } = this.#request;
     const name = this.#name;
     const recipe = await loadRecipe(this.#kernel, signal);
     // What an earlier run left behind must not pass for this one's.
@@ -102,7 +105,7 @@ class Finisher {
     const ko = convertKlp(await readFile(this.#path(`${name}.ko`)), placeholders, {
       isExport: (symbol) => symvers.has(symbol),
     });
-    this.#findings.push(...verifyModule(ko, this.#request.plan, await facts));
+    this.#findings.push(...verifyModule(ko, plan, await facts, hasTables));
     this.#refuseErrors();
     await writeFileAtomic(this.#path(`${name}.ko`), ko);
     return { name, ko, commands: this.#commands, findings: this.#findings };
@@ -116,18 +119,19 @@ class Finisher {
   }
 
   /** Writes the objects given and compiles the glue; their paths, the glue's first. */
-  async #makeObjects(recipe: Recipe, glue: string): Promise<string[]> {
-    const objects = [this.#path('glue.o')];
-    await writeFile(this.#path('glue.c'), glue);
-    const compiled = this.#run('compile the glue', this.#fill(recipe.compile, 'glue'));
-    const written = this.#request.objects.map(async (bytes, number) => {
-      const path = this.#path(`part${number}.o`);
-      objects[number + 1] = path;
-      await writeFile(path, bytes);
-    });
-    await allOf([compiled, ...written]);
+  async #makeObjects(recipe: Recipe, glue: string | undefined): Promise<string[]> {
+    const parts = this.#request.objects.map((_, number) => this.#path(`part${number}.o`));
+    const written = this.#request.objects.map((bytes, number) => writeFile(parts[number] as string, bytes));
+    await allOf([this.#compileGlue(recipe, glue), ...written]);
+    const objects = glue === undefined ? parts : [this.#path('glue.o'), ...parts];
     if (recipe.objtoolOn === 'objects') for (const object of objects) await this.#objtool(recipe, object);
     return objects;
+  }
+
+  async #compileGlue(recipe: Recipe, glue: string | undefined): Promise<void> {
+    if (glue === undefined) return;
+    await writeFile(this.#path('glue.c'), glue);
+    await this.#run('compile the glue', this.#fill(recipe.compile, 'glue'));
   }
 
   /** The part that is the same in all modules of a kernel; compiled once and kept. */
@@ -142,7 +146,7 @@ class Finisher {
   }
 
   async #objtool(recipe: Recipe, object: string): Promise<void> {
-    if (!recipe.objtool) return;
+    if (!recipe.objtool || (this.#request.hasTables && (await hasUnwindTables(object)))) return;
     const result = await this.#run('objtool', [...this.#fill(recipe.objtool), object], false);
     const findings = objtoolFindings(result.stderr.replaceAll(`${this.#folder}/`, ''));
     this.#findings.push(...findings);
@@ -205,6 +209,11 @@ class Finisher {
   #path(file: string): string {
     return join(this.#folder, file);
   }
+}
+
+/** True for an object that objtool has worked on: a module that was linked elsewhere. */
+async function hasUnwindTables(object: string): Promise<boolean> {
+  return findSection(readElf(await readFile(object)), '.orc_unwind_ip') !== undefined;
 }
 
 /** As Promise.all, but waits for the others before it throws: none may work on in a folder that is removed. */

@@ -1,1 +1,2 @@
+export { type BuiltFolder, buildFolder, type FolderOptions } from './build.ts';
 export { manifestJsonSchema, readManifest } from './manifest.ts';

@@ -27,9 +27,10 @@ export function reportHtml(report: Report, details: readonly FunctionDetails[]):
 ${head(report)}
 <main id="main">
 ${report.units.map((unit, index) => unitSection(unit, index, details))}
+${(report.sources ?? []).map(sourceSection)}
 ${findingsSection(report.findings)}
 ${relocationsSection(report)}
-${matchSection(report)}
+${report.sources === undefined && matchSection(report)}
 ${exportsSection(report.exports)}
 </main>
 <footer>${footer(report)}</footer>
@@ -159,6 +160,15 @@ ${finding.why && html`<p><b>Why:</b> ${finding.why}</p>`}
 ${finding.next && html`<p><b>Next:</b> ${finding.next}</p>`}</div>
 `;
 })}
+</section>`;
+}
+
+/** A C file of a livepatch that was written. */
+function sourceSection(source: NonNullable<Report['sources']>[number], index: number): Markup {
+  return html`<section aria-labelledby="s${index}">
+<h2 id="s${index}"><code>${source.file}</code></h2>
+<p>${source.object === undefined ? 'Tables, init and exit, written by hand.' : html`Patches ${source.object}${source.unit && html`, compiled as <code>${source.unit}</code>`}.`}</p>
+${source.functions.length > 0 && html`<ul>${source.functions.map((one) => html`<li><code>${one.new}</code> (${sizeText(one.size)}) takes the place of <code>${positionText(one)}</code></li>`)}</ul>`}
 </section>`;
 }
 

@@ -158,6 +158,27 @@ export const reportSchema = v.pipe(
       }),
     ),
     units: v.array(unit),
+    sources: v.optional(
+      v.pipe(
+        v.array(
+          v.strictObject({
+            file: text,
+            object: v.optional(v.pipe(text, v.description('whose code it patches; absent for the tables'))),
+            unit: v.optional(v.pipe(text, v.description('source of the kernel whose flags it has'))),
+            sha256: v.pipe(sha256, v.description('of its object')),
+            functions: v.array(
+              v.strictObject({
+                name: v.pipe(text, v.description('in the kernel')),
+                new: v.pipe(text, v.description('in C')),
+                sympos: count,
+                size: v.pipe(count, v.description('bytes of the new code')),
+              }),
+            ),
+          }),
+        ),
+        v.description('C files of a livepatch that was written, not compared: units is empty then'),
+      ),
+    ),
     relocations: v.pipe(
       v.array(
         v.strictObject({

@@ -39,7 +39,7 @@ export function formatReport(report: Report, options: TextOptions = {}): string 
       page.entry(2, 'patches', `${object.name}: ${object.functions.map(positionText).join(', ')}`, 10);
   } else page.entry(2, 'module', 'none: the build stopped before it', 10);
 
-  page.heading('Fixes');
+  if (report.fixes.length > 0) page.heading('Fixes');
   for (const fix of report.fixes) {
     page.paragraph(2, fix.subject ? `${fix.name}: ${fix.subject}` : fix.name);
     for (const file of fix.files)
@@ -68,6 +68,12 @@ export function formatChanges(report: Report, options: TextOptions = {}): string
 
 function writeChanges(page: Page, report: Report): void {
   for (const unit of report.units) writeUnit(page, unit);
+  for (const source of report.sources ?? []) {
+    page.heading(`${source.file} (${source.object ?? 'tables'})`);
+    if (source.unit) page.entry(2, 'unit', source.unit, 10);
+    for (const one of source.functions)
+      page.entry(2, 'replaces', `${positionText(one)} by ${one.new}: ${sizeText(one.size)}`, 10, 'name');
+  }
   if (report.relocations.length > 0) {
     page.heading(`KLP relocations (${report.relocations.length})`);
     for (const entry of report.relocations) {

@@ -1,11 +1,14 @@
+import { join } from 'node:path';
+import type { BuiltLivepatch } from '@klpkit/author';
 import { UsageError } from '@klpkit/findings';
 import { buildCommand } from '@stricli/core';
-import { sayStep, writeBuild } from '../build-files.ts';
+import { sayStep, type WrittenBuild, writeBuild } from '../build-files.ts';
 import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
-import { Exit } from '../exit.ts';
+import { Exit, type ExitCode } from '../exit.ts';
 import { findingText } from '../failure.ts';
-import { chooseKernel, readPatches } from '../input.ts';
+import { chooseKernel, isFile, isFolder, readPatches } from '../input.ts';
 import { livepatchNames } from '../livepatch-name.ts';
+import { parseOverrides } from '../overrides.ts';
 import type { Answer } from '../schemas.ts';
 
 interface Flags {
@@ -21,7 +24,11 @@ interface Flags {
   readonly report: boolean;
 }
 
-const example = ['EXAMPLE', '  klpkit build 0001-namei-fix.patch --kernel debian:6.12 -o out'];
+const example = [
+  'EXAMPLE',
+  '  klpkit build 0001-namei-fix.patch --kernel debian:6.12 -o out',
+  '  klpkit build livepatch-namei/ --kernel debian:6.12',
+];
 
 /** A whole number above 0 of a flag. */
 function parseCount(text: string): number {
@@ -29,28 +36,17 @@ function parseCount(text: string): number {
   return Number(text);
 }
 
-function parseOverrides(texts: readonly string[]): Map<string, string> {
-  const overrides = new Map<string, string>();
-  for (const text of texts) {
-    const at = text.indexOf('=');
-    if (at < 1)
-      throw new UsageError(
-        `--override ${text} gives no reason`,
-        `--override ${at < 0 ? text : 'ID'}='why it does not matter here'`,
-      );
-    overrides.set(text.slice(0, at), text.slice(at + 1));
-  }
-  return overrides;
-}
-
 /** `klpkit build`: a livepatch and its report from one or several fixes. */
 export const buildCommandRoute = buildCommand<Flags, string[], Context>({
   docs: {
-    brief: 'Build a livepatch from one or several fixes',
+    brief: 'Build a livepatch from one or several fixes, or from a folder of C',
     fullDescription: [
       'Compiles what the fixes change before and after, holds before against the shipped kernel, compares, takes out what',
       "changed, and lets the kernel's own tools finish the module. Several fixes make one cumulative livepatch. Writes",
       'livepatch-NAME.ko, its report livepatch-NAME.json, and the same as a page to read, livepatch-NAME.html.',
+      '',
+      'A folder with klpkit.json is a livepatch written in C: it is compiled, its private symbols become KLP relocations,',
+      'and it is checked.',
       '',
       ...example,
     ].join('\n'),
@@ -112,7 +108,11 @@ export const buildCommandRoute = buildCommand<Flags, string[], Context>({
     aliases: { o: 'out', k: 'kernel', j: 'jobs' },
     positional: {
       kind: 'array',
-      parameter: { brief: 'Fixes, applied in this order', parse: String, placeholder: 'PATCH' },
+      parameter: {
+        brief: 'Fixes, applied in this order; or one folder of C',
+        parse: String,
+        placeholder: 'PATCH',
+      },
     },
   },
   func: action('build', async (context, flags: Flags, ...paths: string[]) => {
@@ -120,10 +120,11 @@ export const buildCommandRoute = buildCommand<Flags, string[], Context>({
     if (first === undefined)
       throw new UsageError('which fix? No patch is named', 'klpkit build fix.patch --kernel debian:6.12');
     const overrides = parseOverrides(flags.override ?? []);
+    if (await isFolder(first)) return buildSources(context, flags, paths, overrides);
     const names = livepatchNames(flags.name, first);
     const patches = await readPatches(paths);
     const kernel = await chooseKernel(flags.kernel);
-    const { buildLivepatch, formatReport } = await import('@klpkit/author');
+    const { buildLivepatch } = await import('@klpkit/author');
     context.say(`${context.paint('heading', names.module)} for ${kernel.id}`);
     const built = await buildLivepatch(kernel, patches, {
       name: names.module,
@@ -152,39 +153,92 @@ export const buildCommandRoute = buildCommand<Flags, string[], Context>({
       for (const finding of findings) context.say(findingText(context, finding, context.process.stdout));
       return Exit.nothing;
     }
-    const files = await writeBuild(built, flags.out, names.file);
-    const { plan, report } = built;
-    if (context.isJson) {
-      const answer: Answer<'build'> = {
-        command: 'build',
-        outcome: 'built',
-        kernel: kernel.id,
-        name: plan.name,
-        files,
-        replace: plan.replace,
-        objects: plan.objects.map(({ name, functions }) => ({
-          name,
-          functions: functions.map(({ oldName, sympos }) => ({ name: oldName, sympos })),
-        })),
-        findings,
-        steps,
-      };
-      context.answer(answer);
-    }
-    for (const finding of findings)
-      if (finding.severity !== 'note') context.say(findingText(context, finding, context.process.stdout));
-    const notes = findings.filter(({ severity }) => severity === 'note').length;
-    if (notes > 0)
-      context.say(context.paint('dim', `${notes === 1 ? '1 note is' : `${notes} notes are`} in the report`));
-    if (flags.report)
-      context.say(
-        `\n${formatReport(report, { width: context.width, paint: (role, text) => context.paint(role, text) })}`,
-      );
-    context.say(`${context.paint('good', 'built')}    ${files.module}`);
-    context.say(`report   ${files.page}, ${files.report}`);
-    context.say(
-      `next     klpkit prove ${files.module} --kernel ${kernel.id} --check 'COMMAND that shows the fix'`,
-    );
-    return Exit.done;
+    return finish(context, flags, kernel.id, names.file, built);
   }),
 });
+
+/** Builds a folder of C with a manifest. */
+async function buildSources(
+  context: Context,
+  flags: Flags,
+  paths: readonly string[],
+  overrides: ReadonlyMap<string, string>,
+): Promise<ExitCode> {
+  const [folder = '.'] = paths;
+  const given = [
+    ...(paths.length > 1 ? ['other paths'] : []),
+    ...(flags.name === undefined ? [] : ['--name']),
+    ...(flags.replace ? [] : ['--no-replace']),
+    ...(flags.unit ? ['--unit'] : []),
+    ...(flags.maxUnits ? ['--max-units'] : []),
+  ];
+  if (given.length > 0)
+    throw new UsageError(
+      `${folder} is a folder of C, with which ${given.join(' and ')} cannot be given`,
+      'say it in its klpkit.json',
+    );
+  if (!(await isFile(join(folder, 'klpkit.json'))))
+    throw new UsageError(
+      `${folder}: there is no klpkit.json in this folder`,
+      'name a patch, or a folder of C as klpkit source and klpkit new write it',
+    );
+  const kernel = await chooseKernel(flags.kernel);
+  const { buildFolder } = await import('@klpkit/author');
+  context.say(`${context.paint('heading', folder)} for ${kernel.id}`);
+  const built = await buildFolder(kernel, folder, {
+    overrides,
+    jobs: flags.jobs,
+    onStep: (step) => sayStep(context, step),
+    signal: context.signal,
+  });
+  context.progress.end();
+  const file = built.plan.name.replaceAll('_', '-');
+  return finish(context, flags, kernel.id, file, { ...built, ko: built.module, details: [] });
+}
+
+type Finished = WrittenBuild & Pick<BuiltLivepatch, 'plan' | 'findings' | 'steps'>;
+
+/** Writes what was built and says what it is. */
+async function finish(
+  context: Context,
+  flags: Flags,
+  kernel: string,
+  file: string,
+  built: Finished,
+): Promise<ExitCode> {
+  const files = await writeBuild(built, flags.out, file);
+  const { formatReport } = await import('@klpkit/author');
+  const { plan, report, findings, steps } = built;
+  if (context.isJson) {
+    const answer: Answer<'build'> = {
+      command: 'build',
+      outcome: 'built',
+      kernel,
+      name: plan.name,
+      files,
+      replace: plan.replace,
+      objects: plan.objects.map(({ name, functions }) => ({
+        name,
+        functions: functions.map(({ oldName, sympos }) => ({ name: oldName, sympos })),
+      })),
+      findings,
+      steps,
+    };
+    context.answer(answer);
+  }
+  for (const finding of findings)
+    if (finding.severity !== 'note') context.say(findingText(context, finding, context.process.stdout));
+  const notes = findings.filter(({ severity }) => severity === 'note').length;
+  if (notes > 0)
+    context.say(context.paint('dim', `${notes === 1 ? '1 note is' : `${notes} notes are`} in the report`));
+  if (flags.report)
+    context.say(
+      `\n${formatReport(report, { width: context.width, paint: (role, text) => context.paint(role, text) })}`,
+    );
+  context.say(`${context.paint('good', 'built')}    ${files.module}`);
+  context.say(`report   ${files.page}, ${files.report}`);
+  context.say(
+    `next     klpkit prove ${files.module} --kernel ${kernel} --check 'COMMAND that shows the fix'`,
+  );
+  return Exit.done;
+}

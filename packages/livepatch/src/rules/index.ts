@@ -6,6 +6,8 @@ import { relocationRules } from './relocations.ts';
 import { structureRules } from './structure.ts';
 
 export type { ExportFact, KernelFacts } from './facts.ts';
+export { planRules } from './plan.ts';
+export { positionFinding } from './position.ts';
 
 /**
  * Holds a livepatch against the rules of the kernel's livepatch core, module loader and ftrace, as far as they can be read off

@@ -4,7 +4,7 @@ import type { KernelFacts } from './facts.ts';
 import { positionFinding } from './position.ts';
 
 /** Rules about `klp_patch` and what hangs on it. */
-export function structureRules({ patch }: Livepatch, kernel: KernelFacts): Finding[] {
+export function structureRules({ patch }: Pick<Livepatch, 'patch'>, kernel: KernelFacts): Finding[] {
   if (!patch)
     return [
       {

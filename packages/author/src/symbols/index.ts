@@ -1,0 +1,2 @@
+export { type KernelNames, kernelNames } from './names.ts';
+export { similarNames } from './similar.ts';
