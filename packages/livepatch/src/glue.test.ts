@@ -41,6 +41,38 @@ describe('glueSource', () => {
     expect(glueSource({ ...plan, replace: false })).toContain('.replace = false,');
   });
 
+  it('gives objects their callbacks, and the livepatch its states, which code of it finds', () => {
+    const [first, ...others] = plan.objects;
+    const callbacks = [
+      { kind: 'pre_patch' as const, symbol: '__klpkit_callback_0_0_start' },
+      { kind: 'post_unpatch' as const, symbol: '__klpkit_callback_0_1_stop' },
+    ];
+    const more = { ...plan, objects: [{ ...first, callbacks }, ...others], states: [{ id: 7, version: 2 }] };
+    const text = glueSource(more);
+    expect(text).toContain(
+      'extern int klpkit_pre_patch_0(struct klp_object *) __asm__("__klpkit_callback_0_0_start");',
+    );
+    expect(text).toContain(
+      '{ .funcs = klpkit_functions_0_vmlinux, .callbacks.pre_patch = klpkit_pre_patch_0, .callbacks.post_unpatch = klpkit_post_unpatch_0 },',
+    );
+    expect(text).toContain('\t{ .id = 7UL, .version = 2U },\n\t{ }\n};');
+    expect(text).toContain('\nstruct klp_patch klpkit_patch = {\n');
+    expect(text).toContain('\t.states = klpkit_states,\n');
+    expect(glueSource(plan)).toContain('\nstatic struct klp_patch klpkit_patch = {\n');
+    const twice = { ...more, objects: [{ ...first, callbacks: [callbacks[0], callbacks[0]] }] };
+    const states = [
+      { id: 7, version: 1 },
+      { id: 7, version: 1 },
+      { id: 0, version: -1 },
+    ];
+    expect(checkNames({ ...twice, states } as LivepatchPlan).map(({ what }) => what)).toEqual([
+      'vmlinux has two pre_patch callbacks',
+      'state 7 is twice among the states',
+      'a state has the id 0',
+      'state 0 has the version -1',
+    ]);
+  });
+
   it('refuses names at once', () => {
     const bad = { ...withFunction({ oldName: 'a"b' }), name: 'a-b' };
     expect(() => glueSource(bad)).toThrow(Refusal);

@@ -29,6 +29,8 @@ export interface KlpLayout {
 
 /** The callbacks of `struct klp_callbacks`, in the order of its members. */
 export const callbackNames = ['pre_patch', 'post_patch', 'pre_unpatch', 'post_unpatch'] as const;
+/** One of {@link callbackNames}. */
+export type CallbackName = (typeof callbackNames)[number];
 
 /** The layout of Debian's 6.1 and 6.12 for amd64, as their BTF tells it; for files whose kernel is not at hand. */
 export const usualLayout: KlpLayout = {

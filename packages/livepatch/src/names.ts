@@ -49,6 +49,20 @@ export function checkNames(plan: LivepatchPlan): Finding[] {
         `${object.name} has no function to patch, and an object without functions ends the kernel's list`,
         'leave the object out',
       );
+    const kinds = new Set<string>();
+    for (const { kind, symbol } of object.callbacks ?? []) {
+      if (kinds.has(kind))
+        error(
+          `${object.name} has two ${kind} callbacks`,
+          'an object has one of each kind: make one function of them',
+        );
+      kinds.add(kind);
+      if (!/^[\w.$]+$/.test(symbol))
+        error(
+          `${JSON.stringify(symbol)} is no symbol that the glue can refer to`,
+          'give the callback another name',
+        );
+    }
     const functions = new Set<string>();
     for (const one of object.functions) {
       if (!/^[\w.$]+$/.test(one.oldName) || one.oldName.length > longestSymbolName)
@@ -77,6 +91,15 @@ export function checkNames(plan: LivepatchPlan): Finding[] {
         });
       functions.add(key);
     }
+  }
+  const states = new Set<number>();
+  for (const { id, version } of plan.states ?? []) {
+    if (!Number.isSafeInteger(id) || id <= 0)
+      error(`a state has the id ${id}`, 'an id is a whole number above 0, which ends the list');
+    if (!Number.isInteger(version) || version < 0 || version > 0xffff_ffff)
+      error(`state ${id} has the version ${version}`, 'a version is an unsigned number of 32 bits');
+    if (states.has(id)) error(`state ${id} is twice among the states`, 'give each state once');
+    states.add(id);
   }
   if (plan.objects.length === 0) error('the livepatch patches nothing', 'give at least one function');
   return findings;

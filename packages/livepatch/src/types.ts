@@ -1,3 +1,5 @@
+import type { CallbackName } from './layout.ts';
+
 /** A livepatch as data: `struct klp_patch` and what hangs on it (include/linux/livepatch.h). */
 export interface LivepatchPlan {
   /** The module's name: `[A-Za-z0-9_]`, at most 55 characters, so that `/sys/kernel/livepatch/<name>` exists. */
@@ -5,6 +7,8 @@ export interface LivepatchPlan {
   /** Atomic replace: `klp_patch.replace`. */
   readonly replace: boolean;
   readonly objects: readonly PlannedObject[];
+  /** `klp_patch.states`; absent: none. */
+  readonly states?: readonly PlannedState[];
 }
 
 /** `struct klp_object`. */
@@ -12,6 +16,22 @@ export interface PlannedObject {
   /** `vmlinux` or a module's name with underscores. */
   readonly name: string;
   readonly functions: readonly PlannedFunction[];
+  /** `klp_object.callbacks`, at most one of each kind; absent: none. */
+  readonly callbacks?: readonly PlannedCallback[];
+}
+
+/** One member of `struct klp_callbacks`. */
+export interface PlannedCallback {
+  readonly kind: CallbackName;
+  /** The GLOBAL symbol of its code. */
+  readonly symbol: string;
+}
+
+/** `struct klp_state`. */
+export interface PlannedState {
+  /** Not 0, which ends the list. */
+  readonly id: number;
+  readonly version: number;
 }
 
 /** `struct klp_func`. */

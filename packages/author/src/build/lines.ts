@@ -32,13 +32,16 @@ export function compiledText(
     units.every(({ argv }) => argv.includes(takesRoot));
   const changed = new Set(fix.files.map(({ path }) => path));
   return {
-    files: fix.files.map(({ path, kind, after, compiled }) => ({
-      path,
-      text:
-        isNamed && kind === 'source' && after !== undefined && compiled !== undefined
-          ? withPlaces(compiled, after, path)
-          : compiled,
-    })),
+    files: [
+      ...fix.headers,
+      ...fix.files.map(({ path, kind, after, compiled }) => ({
+        path,
+        text:
+          isNamed && kind === 'source' && after !== undefined && compiled !== undefined
+            ? withPlaces(compiled, after, path)
+            : compiled,
+      })),
+    ],
     debugOf({ source }) {
       const before = sourceLines && changed.has(source);
       return { before, after: before && isNamed };

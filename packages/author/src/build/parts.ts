@@ -1,6 +1,12 @@
 import type { Comparison } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
-import type { LivepatchPlan, PlannedFunction } from '@klpkit/livepatch';
+import {
+  type LivepatchPlan,
+  type PlannedCallback,
+  type PlannedFunction,
+  type PlannedState,
+  patchSymbol,
+} from '@klpkit/livepatch';
 import type { Extraction } from '../extract/index.ts';
 import type { KernelContext } from './context.ts';
 import type { BuiltUnit } from './types.ts';
@@ -15,6 +21,8 @@ export async function extractUnits(
   for (const { judged } of units)
     for (const piece of judged.comparison.after.pieces)
       if (piece.binding !== 0 && !judged.comparison.correlation.beforeOf(piece)) provided.add(piece.name);
+  // The glue has the livepatch itself, for code that asks for its states.
+  provided.add(patchSymbol);
   const wanted = new Set(units.flatMap(({ judged }) => externalUses(judged.comparison)));
   const extractions: Extraction[] = [];
   for (const [number, { judged }] of units.entries())
@@ -23,7 +31,16 @@ export async function extractUnits(
   for (const [index, extraction] of extractions.entries()) {
     findings.push(...extraction.findings);
     for (const name of extraction.needs)
-      if (!extractions.some((other) => other.provides.includes(name)))
+      if (name === patchSymbol) {
+        if (units.every(({ judged }) => judged.annotations.states.length === 0))
+          findings.push({
+            id: 'annotation-wrong',
+            severity: 'error',
+            what: 'the fix asks for a state of its livepatch, which has none',
+            next: 'declare it with KLPKIT_STATE(id, version)',
+            at: { unit: units[index]?.judged.unit.source ?? '' },
+          });
+      } else if (!extractions.some((other) => other.provides.includes(name)))
         findings.push({
           id: 'KLP301',
           severity: 'error',
@@ -59,14 +76,14 @@ export function planOf(
   units: readonly BuiltUnit[],
   extractions: readonly Extraction[],
 ): { plan: LivepatchPlan; findings: Finding[] } {
-  const objects = new Map<string, PlannedFunction[]>();
+  const objects = new Map<string, { functions: PlannedFunction[]; callbacks: PlannedCallback[] }>();
   const findings: Finding[] = [];
   extractions.forEach((extraction, index) => {
     const owner = units[index]?.judged.unit.owner ?? 'vmlinux';
     for (const { oldName, sympos, newSymbol } of extraction.functions) {
-      const list = objects.get(owner) ?? [];
-      objects.set(owner, list);
-      if (list.some((known) => known.oldName === oldName && known.sympos === sympos))
+      const object = objects.get(owner) ?? { functions: [], callbacks: [] };
+      objects.set(owner, object);
+      if (object.functions.some((known) => known.oldName === oldName && known.sympos === sympos))
         findings.push({
           id: 'KLP207',
           severity: 'error',
@@ -75,16 +92,85 @@ export function planOf(
           next: 'two units hold the same function; restrict the livepatch with --unit',
           at: { symbol: oldName },
         });
-      list.push({ oldName, sympos, newSymbol });
+      object.functions.push({ oldName, sympos, newSymbol });
     }
   });
+  extractions.forEach(({ callbacks }, index) => {
+    const { unit, annotations } = units[index]?.judged ?? {};
+    callbacks.forEach((callback, number) => {
+      const owner = unit?.owner ?? 'vmlinux';
+      const symbol = annotations?.callbacks[number]?.piece.name ?? callback.symbol;
+      const object = objects.get(owner);
+      const wrong = (what: string, why: string, next: string) =>
+        findings.push({
+          id: 'annotation-wrong',
+          severity: 'error',
+          what,
+          why,
+          next,
+          at: { unit: unit?.source ?? '', symbol },
+        });
+      if (!object)
+        wrong(
+          `the ${callback.kind} callback ${symbol} is one of ${owner}, of which the fix changes no function`,
+          'callbacks belong to an object that is patched: the kernel has no others',
+          `move the callback into a unit of an object that the fix patches${objects.size > 0 ? `: ${[...objects.keys()].sort().join(', ')}` : ''}`,
+        );
+      else if (object.callbacks.some(({ kind }) => kind === callback.kind))
+        wrong(
+          `${symbol} is a second ${callback.kind} callback of ${owner}`,
+          'an object has one callback of each kind',
+          'make one function that does both',
+        );
+      else object.callbacks.push(callback);
+    });
+  });
+  const { states, findings: stateFindings } = statesOf(units);
+  findings.push(...stateFindings);
+  if (states.length > 0 && objects.size === 0)
+    findings.push({
+      id: 'annotation-wrong',
+      severity: 'error',
+      what: 'the fix has states and changes no function',
+      why: 'the kernel refuses a livepatch without functions',
+      next: 'give the patches that change functions as well',
+    });
   const plan = {
     name,
     replace,
     // vmlinux first, then modules by name.
     objects: [...objects]
       .sort(([a], [b]) => Number(b === 'vmlinux') - Number(a === 'vmlinux') || (a < b ? -1 : 1))
-      .map(([object, functions]) => ({ name: object, functions })),
+      .map(([object, { functions, callbacks }]) => ({
+        name: object,
+        functions,
+        ...(callbacks.length > 0 ? { callbacks } : {}),
+      })),
+    ...(states.length > 0 ? { states } : {}),
   };
   return { plan, findings };
+}
+
+/** The states that units declare, by id; one that several declare alike is one. */
+function statesOf(units: readonly BuiltUnit[]): { states: PlannedState[]; findings: Finding[] } {
+  const states = new Map<number, { readonly version: number; readonly unit: string }>();
+  const findings: Finding[] = [];
+  for (const { judged } of units)
+    for (const { id, version } of judged.annotations.states) {
+      const known = states.get(id);
+      if (!known) states.set(id, { version, unit: judged.unit.source });
+      else if (known.version !== version)
+        findings.push({
+          id: 'annotation-wrong',
+          severity: 'error',
+          what: `state ${id} has version ${known.version} in ${known.unit} and ${version} in ${judged.unit.source}`,
+          why: 'states belong to the livepatch as a whole',
+          next: 'give each state once, or everywhere with the same version',
+          at: { unit: judged.unit.source },
+        });
+    }
+  return {
+    states: [...states].sort(([a], [b]) => a - b).map(([id, { version }]) => ({ id, version })),
+    findings,
+  };
 }

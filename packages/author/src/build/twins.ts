@@ -32,7 +32,7 @@ export async function compileTwins(
   if (known.length === 2 * units.length) return twinsAmong(known, []);
   const overlay = makeOverlay(
     kernel.sourceDir,
-    fix.files.map((file) => ({ path: file.path, text: file.after })),
+    [...fix.headers, ...fix.files.map((file) => ({ path: file.path, text: file.after }))],
     folder,
   );
   const { compiled } = await compileAll(

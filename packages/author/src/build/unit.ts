@@ -14,6 +14,7 @@ import {
 import type { Finding } from '@klpkit/findings';
 import { STB } from '@klpkit/formats';
 import type { Unit } from '@klpkit/kernel';
+import { type Annotations, readAnnotations, withoutIgnored } from '../annotations/index.ts';
 import type { CompiledUnit } from '../compile/index.ts';
 import { type Extraction, extract, makeResolver, type Resolver } from '../extract/index.ts';
 import { imagePositionByName, type KernelContext, type ShippedModule } from './context.ts';
@@ -23,15 +24,21 @@ import { entryProblems } from './entries.ts';
 export interface JudgedUnit {
   readonly unit: Unit;
   readonly match: UnitMatch;
+  /** Without what the author ignores. */
   readonly comparison: Comparison;
   readonly shipped: ShippedModule | undefined;
-  /** Findings of the match: a before object that is not what was shipped. */
+  /** What the author says in the unit. */
+  readonly annotations: Annotations;
+  /** Findings of the match, a before object that is not what was shipped, and of annotations. */
   readonly findings: readonly Finding[];
 }
 
 /** True when the fix changes nothing in the unit's code or data. */
-export function isUnchanged({ comparison }: JudgedUnit): boolean {
+export function isUnchanged({ comparison, annotations }: JudgedUnit): boolean {
   return (
+    annotations.states.length === 0 &&
+    annotations.callbacks.length === 0 &&
+    annotations.ignored.length === 0 &&
     comparison.functions.every((change) => change.status === 'same') &&
     comparison.data.length === 0 &&
     comparison.findings.length === 0
@@ -59,8 +66,16 @@ export async function judgeUnit(
   if (match.counts.different > 0) match = matchWith(readObjectModel(await objects.exact()));
   const compared = compareObjects(before, readObjectModel(objects.after.bytes));
   const signatures = signatureFindings(objects.before, objects.after, compared);
-  const comparison = { ...compared, findings: [...compared.findings, ...signatures] };
-  return { unit, match, comparison, shipped, findings: matchFindings(context, unit, match) };
+  const whole = { ...compared, findings: [...compared.findings, ...signatures] };
+  const { annotations, findings } = readAnnotations(unit.source, compared.after);
+  return {
+    unit,
+    match,
+    comparison: withoutIgnored(unit.source, whole, annotations),
+    shipped,
+    annotations,
+    findings: [...matchFindings(context, unit, match), ...findings],
+  };
 }
 
 /** Changed global functions whose types change; none where the compiler writes no types. */
@@ -123,8 +138,16 @@ export async function extractUnit(
   wanted: ReadonlySet<string> = new Set(),
 ): Promise<Extraction> {
   const resolver = await resolverFor(context, judged, provided);
-  const { unit, comparison } = judged;
-  return extract({ unit: unit.source, number, object: unit.owner, comparison, resolver, wanted });
+  const { unit, comparison, annotations } = judged;
+  return extract({
+    unit: unit.source,
+    number,
+    object: unit.owner,
+    comparison,
+    resolver,
+    wanted,
+    callbacks: annotations.callbacks,
+  });
 }
 
 /**

@@ -130,7 +130,7 @@ async function concerned(
 ): Promise<NarrowedUnits> {
   if (units.length <= fewUnits) return { units, unread: 0, untouched: 0 };
   return inTemporaryFolder('klpkit-reach-', (folder) => {
-    const files = fix.files.map(({ path, compiled }) => ({ path, text: compiled }));
+    const files = [...fix.headers, ...fix.files.map(({ path, compiled }) => ({ path, text: compiled }))];
     const overlay = makeOverlay(kernel.sourceDir, files, join(folder, 'source'));
     return narrowUnits(kernel, units, overlay, { jobs, onProgress, signal });
   });

@@ -60,11 +60,13 @@ export function goesToCopy(
  * Finds what a unit's changed functions need, and what keeps them from being extracted.
  *
  * @param wanted global names that changed functions of other units use: what is new of those comes along
+ * @param roots functions that come along although nothing refers to them: callbacks
  */
 export function closeOver(
   unit: string,
   comparison: Comparison,
   wanted: ReadonlySet<string> = new Set(),
+  roots: readonly Piece[] = [],
 ): Closure {
   const { after, afterTables, correlation } = comparison;
   const findings: Finding[] = [];
@@ -113,6 +115,8 @@ export function closeOver(
     if (change.after && allowed(unit, comparison, change, findings)) include(change.after);
   for (const { name, status, after: piece } of [...comparison.functions, ...comparison.data])
     if (status === 'new' && piece && piece.binding !== STB.LOCAL && wanted.has(name)) include(piece);
+
+  for (const piece of roots) include(piece);
 
   const visit = (references: readonly Reference[], from: Piece) => {
     for (const { target } of references) {

@@ -54,7 +54,8 @@ class Extractor {
     this.#request = request;
     this.#notes = new Notes(request.unit);
     this.#outside = new Outside(request, this.#builder, this.#notes);
-    this.#closure = closeOver(request.unit, request.comparison, request.wanted);
+    const callbacks = (request.callbacks ?? []).map(({ piece }) => piece);
+    this.#closure = closeOver(request.unit, request.comparison, request.wanted, callbacks);
     for (const finding of [...request.comparison.findings, ...this.#closure.findings])
       this.#notes.add(finding);
   }
@@ -78,7 +79,12 @@ class Extractor {
           undefined,
         );
     for (const entry of this.#closure.entries) this.#copyEntry(entry);
-    for (const planned of functions) this.#declare(planned);
+    for (const planned of functions) this.#declare(planned.newSymbol, planned.after);
+    const callbacks = (this.#request.callbacks ?? []).map(({ kind, piece }, index) => {
+      const symbol = `__klpkit_callback_${this.#request.number}_${index}_${identifier(piece.name)}`;
+      this.#declare(symbol, piece);
+      return { kind, symbol };
+    });
     this.#addKeysOfStaticCalls();
 
     const data = pieces
@@ -99,6 +105,7 @@ class Extractor {
     const isNew = (piece: Piece) => !comparison.correlation.beforeOf(piece);
     return {
       functions,
+      callbacks,
       added: pieces.filter((piece) => piece.kind === 'function' && isNew(piece)),
       data,
       placeholders: [...this.#outside.placeholders.values()].sort((a, b) => (a.symbol < b.symbol ? -1 : 1)),
@@ -449,23 +456,23 @@ class Extractor {
   }
 
   /**
-   * Gives a listed function the global name that the livepatch's table refers to. gcc leaves ENDBR out of functions whose address
+   * Gives a listed function or a callback the global name that the livepatch's table refers to. gcc leaves ENDBR out of functions whose address
    * nobody takes; ftrace enters by return, so none is needed, and objtool is told so (include/linux/objtool.h, ANNOTATE_NOENDBR).
    */
-  #declare(planned: ExtractedFunction): void {
+  #declare(symbol: string, piece: Piece): void {
     const { comparison, resolver } = this.#request;
-    const place = this.#pieces.get(planned.after);
+    const place = this.#pieces.get(piece);
     if (!place) return;
     this.#builder.addSymbol({
-      name: planned.newSymbol,
+      name: symbol,
       section: place.section,
       value: place.offset,
-      size: planned.after.size,
+      size: piece.size,
       type: STT.FUNC,
       binding: STB.GLOBAL,
     });
     const { arch } = comparison.after;
-    if (!resolver.ibt || arch.isIndirectTarget(comparison.after.content(planned.after))) return;
+    if (!resolver.ibt || arch.isIndirectTarget(comparison.after.content(piece))) return;
     const entry = this.#builder.append('.discard.noendbr', 0, 1, new Uint8Array(4));
     this.#builder.relocate(entry, R_X86_64[32], this.#builder.refer(place, 0));
   }

@@ -1,6 +1,7 @@
 import type { Comparison, Piece } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
-import type { Placeholder, PlannedFunction } from '@klpkit/livepatch';
+import type { Placeholder, PlannedCallback, PlannedFunction } from '@klpkit/livepatch';
+import type { AnnotatedCallback } from '../annotations/index.ts';
 
 /**
  * Where a symbol of the running kernel is reached from a livepatch.
@@ -49,6 +50,8 @@ export interface ExtractRequest {
   readonly resolver: Resolver;
   /** Global names that the other units of the livepatch use: what this unit adds of those is taken along. */
   readonly wanted?: ReadonlySet<string>;
+  /** Callbacks that the unit has for its object: they are taken along, with what they need. */
+  readonly callbacks?: readonly AnnotatedCallback[];
 }
 
 /** One patched function of an extraction. */
@@ -62,6 +65,8 @@ export interface Extraction {
   /** A relocatable object, before objtool; absent when there are errors or nothing changed. */
   readonly bytes?: Uint8Array;
   readonly functions: readonly ExtractedFunction[];
+  /** In the order of the request. */
+  readonly callbacks: readonly PlannedCallback[];
   /** Functions that only the livepatch has. */
   readonly added: readonly Piece[];
   /** Variables and constants that only the livepatch has; fresh copies of once-flags and the like count as `copied`. */

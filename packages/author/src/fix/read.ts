@@ -10,6 +10,7 @@ import {
   parsePatch,
   stripName,
 } from '@klpkit/formats';
+import { annotationHeaders } from '../annotations/headers.ts';
 import { kindOf, notCompiled, refusedPlace, ruleChanges } from './kinds.ts';
 import { withLineDirectives } from './lines.ts';
 import { checkPath, readTreeFile, stripLevel } from './paths.ts';
@@ -58,7 +59,7 @@ export async function readFix(
       next: 'give the patch that holds the fix itself',
     });
   if (findings.some(isError)) throw new Refusal(findings);
-  return { patches: applied, files, findings };
+  return { patches: applied, files, headers: await annotationHeaders(sourceDir, files), findings };
 }
 
 interface State {

@@ -36,5 +36,7 @@ export interface Fix {
   readonly patches: readonly AppliedFix[];
   /** Files that concern the build, sorted by path. */
   readonly files: readonly FixedFile[];
+  /** Headers for authors that klpkit adds to the tree, if the fix includes any. */
+  readonly headers: readonly { readonly path: string; readonly text: string }[];
   readonly findings: readonly Finding[];
 }

@@ -43,11 +43,14 @@ export function leftBehind(after: ObjectModel, functions: readonly FunctionChang
   return [...findings, ...unknownNotes(after)];
 }
 
+/** Made by every export and initcall, or by annotations of the author, which are read for themselves. */
+const known = /^\.discard\.(addressable$|klpkit\.|klp_callback_ptrs$)/;
+
 /** Notes for objtool, which are thrown away after it has run: those that are not known do not travel with a function. */
 function unknownNotes(after: ObjectModel): Finding[] {
   const names = new Set(
     after.elf.sections
-      .filter(({ name, size }) => name.startsWith('.discard.') && name !== '.discard.addressable' && size > 0)
+      .filter(({ name, size }) => name.startsWith('.discard.') && !known.test(name) && size > 0)
       .filter((section) => after.kindOf(section) !== 'table')
       .map(({ name }) => name),
   );

@@ -12,6 +12,7 @@ import {
   readObjectModel,
 } from '@klpkit/compare';
 import { SHF } from '@klpkit/formats';
+import type { AnnotatedCallback } from '../../annotations/index.ts';
 import { type Export, type Extraction, extract, makeResolver } from '../index.ts';
 
 const run = promisify(execFile);
@@ -126,7 +127,11 @@ export async function extractPair(source: string, kernel: SmallKernel = {}): Pro
 }
 
 /** Extracts what a comparison found changed. */
-export function extractComparison(comparison: Comparison, kernel: SmallKernel = {}): Extracted {
+export function extractComparison(
+  comparison: Comparison,
+  kernel: SmallKernel = {},
+  callbacks: readonly AnnotatedCallback[] = [],
+): Extracted {
   const at = (name: string) => ({ ok: true as const, value: { name, sympos: 0, unique: true } });
   const none = (reason: string) => ({ ok: false as const, reason });
   const resolver = makeResolver({
@@ -150,6 +155,7 @@ export function extractComparison(comparison: Comparison, kernel: SmallKernel = 
     comparison,
     resolver,
     wanted: new Set(kernel.wanted),
+    callbacks,
   });
   return {
     comparison,
