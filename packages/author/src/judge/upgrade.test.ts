@@ -10,8 +10,8 @@ async function upgrade(older: Release, newer: Release) {
 const said = (findings: readonly { id: string; severity: string }[]) =>
   findings.map(({ id, severity }) => `${id} ${severity}`);
 
-const alloc = (size: number) => `klp_shadow_alloc(p, 0x43210001, ${size}, 0xcc0, 0, 0);`;
-const free = 'klp_shadow_free(p, 0x43210001, 0);';
+const alloc = (size: number) => `klp_shadow_alloc(p, 0x6b6c700043210001, ${size}, 0xcc0, 0, 0);`;
+const free = 'klp_shadow_free(p, 0x6b6c700043210001, 0);';
 
 describe('checkUpgrade', () => {
   it('says with the rules of check what a replaced livepatch leaves, and tells the way back', async () => {
@@ -38,7 +38,11 @@ describe('checkUpgrade', () => {
     });
     const grown = await upgrade(release('fix_1', 8), release('fix_2', 16));
     expect(grown.shadows).toMatchObject([
-      { id: 0x43210001n, older: { sizes: [8n], allocates: true, frees: true }, newer: { sizes: [16n] } },
+      {
+        id: 0x6b6c_7000_4321_0001n,
+        older: { sizes: [8n], allocates: true, frees: true },
+        newer: { sizes: [16n] },
+      },
     ]);
     expect(said(grown.findings)).toEqual(['KLP217 error']);
     expect(said((await upgrade(release('fix_1', 8), release('fix_2', 8))).findings)).toEqual([]);

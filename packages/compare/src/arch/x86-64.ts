@@ -89,7 +89,10 @@ function format(instruction: iced.Instruction): string {
     formatter.uppercaseHex = false;
     formatter.spaceAfterOperandSeparator = true;
   }
-  return formatter.format(instruction);
+  const text = formatter.format(instruction);
+  // iced-x86 1.21.0 writes the lower half alone of an immediate of 64 bits.
+  if (!text.startsWith('movabs $') || instruction.immediate64 < 2n ** 32n) return text;
+  return text.replace(/^movabs \$[^,]+/, `movabs $0x${instruction.immediate64.toString(16)}`);
 }
 
 function decoded(start: number, length: number, instruction: iced.Instruction): DecodedInstruction {
