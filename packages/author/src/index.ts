@@ -23,4 +23,5 @@ export {
   reportJsonSchema,
   type TextOptions,
 } from './report/index.ts';
+export * from './source/index.ts';
 export { type OwnSymbol, type WhoAnswer, type WhoOptions, type WhoUnit, whoInlines } from './who/index.ts';

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import { isAbsolute, join, normalize } from 'node:path';
+import { run } from '@klpkit/host';
+import { compileEnvironment, type Kernel, type Unit } from '@klpkit/kernel';
+import { argumentsFor } from '../compile/argv.ts';
+import type { Overlay } from '../overlay/index.ts';
+
+/** A unit's text after the kernel's own preprocessor. */
+export interface Expansion {
+  /** What became of the lines of each file of the tree that is asked for; line 1 is at index 1. */
+  readonly linesOf: (file: string) => readonly string[] | undefined;
+  /** Files of the tree that the unit is made of. */
+  readonly files: readonly string[];
+  /** Names that occur in the text of any file but the unit's own. */
+  readonly namesInHeaders: ReadonlySet<string>;
+  /** Names that occur in one file. */
+  readonly filesWith: (name: string) => readonly string[];
+}
+
+/**
+ * Preprocesses a unit.
+ *
+ * @param overlay the view of the tree that the fix is applied in
+ * @returns the text, or what the preprocessor complained of
+ */
+export async function expand(
+  kernel: Kernel,
+  unit: Unit,
+  overlay: Overlay | undefined,
+  isOwn: (file: string) => boolean,
+  signal?: AbortSignal,
+): Promise<Expansion | { readonly problem: string }> {
+  const root = overlay?.folder ?? kernel.sourceDir;
+  const argv = argumentsFor(unit, { side: 'after' }, kernel.sourceDir, root, kernel.compilerVersion);
+  const source = [root, kernel.buildDir]
+    .map((base) => join(base, unit.source))
+    .find((path) => existsSync(path));
+  const cwd = kernel.buildDir === kernel.sourceDir ? root : kernel.buildDir;
+  const env = await compileEnvironment(kernel);
+  const { code, stdout, stderr } = await run([...argv, '-w', '-E', source ?? unit.source], {
+    cwd,
+    env,
+    check: false,
+    signal,
+  });
+  if (code !== 0) return { problem: stderr };
+  return readExpansion(stdout, cwd, [root, kernel.sourceDir], isOwn);
+}
+
+/** Parts a preprocessed text by the files that its lines come from. */
+export function readExpansion(
+  text: string,
+  cwd: string,
+  roots: readonly string[],
+  isOwn: (file: string) => boolean,
+): Expansion {
+  const lines = new Map<string, string[]>();
+  const relative = new Map<string, string>();
+  const pathOf = (written: string) => {
+    let known = relative.get(written);
+    if (known === undefined) {
+      const path = normalize(isAbsolute(written) ? written : join(cwd, written));
+      const base = roots.find((root) => path.startsWith(`${root}/`));
+      known = base === undefined ? path : path.slice(base.length + 1);
+      relative.set(written, known);
+    }
+    return known;
+  };
+  let file = '';
+  let line = 0;
+  let own: string[] | undefined;
+  const others = new Map<string, string[]>();
+  let other: string[] = [];
+  for (const content of text.split('\n')) {
+    if (content.startsWith('# ')) {
+      const marker = /^# (\d+) "((?:[^"\\]|\\.)*)"/.exec(content);
+      if (marker) {
+        line = Number(marker[1]);
+        file = pathOf(marker[2].replaceAll('\\"', '"'));
+        own = undefined;
+        if (isOwn(file)) {
+          own = lines.get(file) ?? [];
+          lines.set(file, own);
+        } else {
+          other = others.get(file) ?? [];
+          others.set(file, other);
+        }
+        continue;
+      }
+    }
+    if (own) own[line] = own[line] === undefined ? content : `${own[line]} ${content}`;
+    else if (content !== '') other.push(content);
+    line++;
+  }
+  let names: Set<string> | undefined;
+  const byFile = new Map<string, Set<string>>();
+  const namesOf = (path: string) => {
+    let known = byFile.get(path);
+    if (!known) {
+      known = new Set();
+      for (const content of others.get(path) ?? []) for (const name of wordsOf(content)) known.add(name);
+      byFile.set(path, known);
+    }
+    return known;
+  };
+  return {
+    linesOf: (path) => lines.get(path),
+    files: [...new Set([...lines.keys(), ...others.keys()])].sort(),
+    get namesInHeaders() {
+      names ??= new Set([...others.keys()].flatMap((path) => [...namesOf(path)]));
+      return names;
+    },
+    filesWith: (name) => [...others.keys()].filter((path) => namesOf(path).has(name)),
+  };
+}
+
+function wordsOf(text: string): string[] {
+  return text.match(/[A-Za-z_]\w*/g) ?? [];
+}

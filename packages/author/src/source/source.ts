@@ -1,0 +1,577 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { ObjectModel } from '@klpkit/compare';
+import { type Finding, Refusal, UsageError } from '@klpkit/findings';
+import { BTF_KIND, readBtf } from '@klpkit/formats';
+import { inTemporaryFolder } from '@klpkit/host';
+import { type Kernel, parseConfig } from '@klpkit/kernel';
+import {
+  longestObjectName,
+  type Manifest,
+  type ManifestObject,
+  type ManifestSymbol,
+  manifestFormat,
+  manifestText,
+} from '@klpkit/livepatch';
+import { type KernelContext, readContext } from '../build/context.ts';
+import { assessFix, type BuildOptions, type ComparedUnit } from '../build/index.ts';
+import { extractUnits } from '../build/parts.ts';
+import { isUnchanged, type JudgedUnit, resolverFor } from '../build/unit.ts';
+import type { Extraction, Resolver } from '../extract/index.ts';
+import { type Fix, type PatchText, readFix } from '../fix/index.ts';
+import { makeOverlay, type Overlay } from '../overlay/index.ts';
+import { type KernelNames, kernelNames } from '../symbols/index.ts';
+import { compileGenerated, type Diagnostic } from './compile.ts';
+import { type Expansion, expand } from './expansion.ts';
+import { decideFates, type Fates } from './fates.ts';
+import { isIncludedSource, type Part, readUnitText, type UnitText } from './model.ts';
+import { planSource, type SourcePlan } from './plan.ts';
+import { findSymbols, type Symbols } from './symbols.ts';
+import { loadSyntax, type Syntax } from './syntax.ts';
+import { prefix, type WrittenUnit, writeUnit } from './write.ts';
+
+/** Options of {@link writeSource}. */
+export interface SourceOptions
+  extends Pick<
+    BuildOptions,
+    'name' | 'replace' | 'overrides' | 'units' | 'maxUnits' | 'jobs' | 'onProgress' | 'signal'
+  > {
+  readonly onStep?: (step: SourceStep) => void;
+}
+
+/** What writing says while it runs, one for each step that ended. */
+export interface SourceStep {
+  readonly step: string;
+  /** One sentence without a full stop. */
+  readonly what: string;
+  /** Wall time in milliseconds. */
+  readonly ms: number;
+}
+
+/** A livepatch as a folder of C. */
+export interface SourceLivepatch {
+  readonly outcome: 'written';
+  readonly manifest: Manifest;
+  /** What is to be written: C files, `klpkit.json` and a `Kbuild`, by name. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly findings: readonly Finding[];
+  readonly steps: readonly SourceStep[];
+  /** Lines of code: of the patched functions, and of all that was written. */
+  readonly lines: { readonly patched: number; readonly all: number };
+}
+
+/** A fix that changes nothing that this kernel runs. */
+export interface NothingToWrite {
+  readonly outcome: 'nothing';
+  readonly findings: readonly Finding[];
+  readonly steps: readonly SourceStep[];
+}
+
+/** Turns of writing and compiling before it is given up. */
+const mostTurns = 8;
+
+/**
+ * Writes a livepatch as C that can be read and edited: for each unit that the fix changes a file with the fixed functions and what they
+ * need of its own text, and a manifest that says where the kernel's private symbols are.
+ *
+ * Which functions are replaced is what the comparison of the objects says, as in a build.
+ *
+ * @throws {Refusal} with every reason at once
+ * @throws {UsageError} for a name that no module can have
+ */
+export async function writeSource(
+  kernel: Kernel,
+  patches: readonly PatchText[],
+  options: SourceOptions,
+): Promise<SourceLivepatch | NothingToWrite> {
+  if (!/^[A-Za-z0-9_]+$/.test(options.name) || options.name.length > longestObjectName)
+    throw new UsageError(
+      `${JSON.stringify(options.name)} cannot be the name of a livepatch`,
+      `give another with --name: letters, digits and underscores, at most ${longestObjectName}`,
+    );
+  return inTemporaryFolder('klpkit-write-', (folder) => new Source(kernel, options, folder).run(patches));
+}
+
+interface UnitWork {
+  readonly compared: ComparedUnit;
+  readonly judged: JudgedUnit;
+  readonly extraction: Extraction;
+}
+
+interface UnitResult {
+  readonly written: WrittenUnit;
+  /** The replaced functions as the kernel has them. */
+  readonly positions: ReadonlyMap<string, { readonly name: string; readonly sympos: number }>;
+  readonly symbols: Symbols;
+  readonly findings: readonly Finding[];
+}
+
+class Source {
+  readonly #kernel: Kernel;
+  readonly #options: SourceOptions;
+  readonly #folder: string;
+  readonly #steps: SourceStep[] = [];
+  #since = performance.now();
+
+  constructor(kernel: Kernel, options: SourceOptions, folder: string) {
+    this.#kernel = kernel;
+    this.#options = options;
+    this.#folder = folder;
+  }
+
+  async run(patches: readonly PatchText[]): Promise<SourceLivepatch | NothingToWrite> {
+    const { name, replace = true, onStep, ...judging } = this.#options;
+    const compared: ComparedUnit[] = [];
+    // Loaded while gcc is busy.
+    const syntaxLoading = loadSyntax();
+    syntaxLoading.catch(() => {});
+    const assessed = await assessFix(this.#kernel, patches, {
+      ...judging,
+      sourceLines: false,
+      onUnit: (unit) => compared.push(unit),
+    });
+    this.#done('judge', `${compared.length} units compared`);
+    if (assessed.verdict === 'refused') throw new Refusal(assessed.findings);
+    if (assessed.verdict === 'nothing')
+      return { outcome: 'nothing', findings: assessed.findings, steps: this.#steps };
+
+    const kernel = this.#kernel;
+    const config = parseConfig(await readFile(join(kernel.buildDir, '.config'), 'utf8'));
+    const fix = await readFix(kernel.sourceDir, patches, {
+      ...(judging.overrides ? { overrides: judging.overrides } : {}),
+      isOn: (option) => config.has(option),
+    });
+    const context = await readContext(kernel);
+    const units = compared.flatMap(({ unit, before, after, judged }) =>
+      judged && !isUnchanged(judged) ? [{ unit, before, after, judged }] : [],
+    );
+    const { extractions } = await extractUnits(context, units);
+    const work = units.flatMap((one, index): UnitWork[] => {
+      const extraction = extractions[index] as Extraction;
+      const gives = extraction.functions.length > 0 || extraction.provides.length > 0;
+      return gives ? [{ compared: one, judged: one.judged, extraction }] : [];
+    });
+    const overlay = makeOverlay(
+      kernel.sourceDir,
+      fix.files.map(({ path, after }) => ({ path, text: after })),
+      join(this.#folder, 'source'),
+    );
+    const names = await kernelNames(kernel, objectsOf(work, context));
+    const provided = new Set(extractions.flatMap((extraction) => extraction.provides));
+    const syntax = await syntaxLoading;
+    const results: UnitResult[] = [];
+    const taken = new Map<string, string>();
+    for (const [number, one] of work.entries()) {
+      const writer = new UnitSource(this.#kernel, context, fix, one, {
+        overlay,
+        names,
+        provided,
+        syntax,
+        folder: this.#folder,
+        madeFor: `made for ${kernel.id} from ${patches.map((patch) => basename(patch.name)).join(', ')}`,
+        nameOf: uniqueNames(taken, number),
+        signal: judging.signal,
+      });
+      results.push(await writer.run());
+      this.#done('write', `${one.judged.unit.source}: ${writer.turns} compilations`);
+    }
+    const findings = [...assessed.findings, ...results.flatMap((result) => result.findings)];
+    if (
+      findings.some(({ severity }) => severity === 'error') &&
+      results.some((result) => result.findings.some(({ severity }) => severity === 'error'))
+    )
+      throw new Refusal(findings);
+    const manifest = makeManifest(kernel, { name, replace }, patches, fix, work, results);
+    const files = new Map<string, string>();
+    manifest.sources.forEach(({ file }, index) => {
+      files.set(file, (results[index] as UnitResult).written.text);
+    });
+    files.set('klpkit.json', manifestText(manifest));
+    files.set('Kbuild', kbuild(manifest));
+    return {
+      outcome: 'written',
+      manifest,
+      files,
+      findings,
+      steps: this.#steps,
+      lines: {
+        patched: sum(results.map(({ written }) => written.lines.patched)),
+        all: sum(results.map(({ written }) => written.lines.all)),
+      },
+    };
+  }
+
+  #done(step: string, what: string): void {
+    const now = performance.now();
+    const entry = { step, what, ms: now - this.#since };
+    this.#since = now;
+    this.#steps.push(entry);
+    this.#options.onStep?.(entry);
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
+
+/** The objects whose symbols are asked for: those that are patched, and what exports to them. */
+function objectsOf(work: readonly UnitWork[], context: KernelContext): Set<string> {
+  const objects = new Set(['vmlinux', ...work.map(({ judged }) => judged.unit.owner)]);
+  for (const { judged } of work)
+    for (const { target } of judged.comparison.after.pieces.flatMap((piece) =>
+      judged.comparison.after.referencesOf(piece),
+    ))
+      if (target.kind === 'external') {
+        const owner = context.exports.get(target.name)?.owner;
+        if (owner !== undefined && judged.shipped?.depends.has(owner)) objects.add(owner);
+      }
+  return objects;
+}
+
+/** Names of functions: two files may replace static functions of one name. */
+function uniqueNames(taken: Map<string, string>, number: number): (name: string) => string {
+  return (name) => {
+    const own = `${number}:${name}`;
+    const plain = `${prefix}${name}`;
+    const holder = taken.get(plain);
+    if (holder === undefined) taken.set(plain, own);
+    return holder === undefined || holder === own ? plain : `${plain}_${number}`;
+  };
+}
+
+interface UnitTools {
+  readonly overlay: Overlay;
+  readonly names: KernelNames;
+  readonly provided: ReadonlySet<string>;
+  readonly syntax: Syntax;
+  readonly folder: string;
+  readonly madeFor: string;
+  readonly nameOf: (name: string) => string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** One unit on its way from text to C that compiles. */
+class UnitSource {
+  readonly #kernel: Kernel;
+  readonly #context: KernelContext;
+  readonly #fix: Fix;
+  readonly #work: UnitWork;
+  readonly #tools: UnitTools;
+  turns = 0;
+
+  constructor(kernel: Kernel, context: KernelContext, fix: Fix, work: UnitWork, tools: UnitTools) {
+    this.#kernel = kernel;
+    this.#context = context;
+    this.#fix = fix;
+    this.#work = work;
+    this.#tools = tools;
+  }
+
+  async run(): Promise<UnitResult> {
+    const { judged, extraction } = this.#work;
+    const { unit, comparison } = judged;
+    const { overlay, provided, syntax, signal } = this.#tools;
+    const changed = new Map(this.#fix.files.map((file) => [file.path, file]));
+    const isOwn = (file: string) => file === unit.source || changed.has(file) || isIncludedSource(file);
+    const expansion = await expand(this.#kernel, unit, overlay, isOwn, signal);
+    if ('problem' in expansion)
+      return failed(unit.source, `it cannot be preprocessed: ${expansion.problem.trim().split('\n')[0]}`);
+    const text = await this.#readText(expansion, changed, syntax);
+    const before = new Set(definedBefore(comparison.before));
+    const beforeText = changed.get(unit.source)?.before ?? '';
+    const resolver = await resolverFor(this.#context, judged, provided);
+    const fates = decideFates(
+      unit.source,
+      comparison,
+      extraction,
+      resolver,
+      (name) => !before.has(name) && !mentions(beforeText, name),
+    );
+    return this.#settle(expansion, text, fates, resolver);
+  }
+
+  async #readText(
+    expansion: Expansion,
+    changed: ReadonlyMap<string, Fix['files'][number]>,
+    syntax: Syntax,
+  ): Promise<UnitText> {
+    const { source } = this.#work.judged.unit;
+    const texts = new Map<string, string | undefined>();
+    for (const file of new Set([source, ...expansion.files.filter(isIncludedSource)])) {
+      const fixed = changed.get(file);
+      const read = fixed
+        ? fixed.after
+        : await readFile(join(this.#kernel.sourceDir, file), 'utf8').catch(() =>
+            readFile(join(this.#kernel.buildDir, file), 'utf8').catch(() => undefined),
+          );
+      texts.set(file, read);
+    }
+    const headers = [...changed.values()].filter(
+      ({ path, after }) =>
+        after !== undefined && !isIncludedSource(path) && expansion.linesOf(path) !== undefined,
+    );
+    for (const { path, after } of headers) texts.set(path, after);
+    return readUnitText({
+      source,
+      textOf: (file) => texts.get(file),
+      beforeOf: (file) => changed.get(file)?.before,
+      headers: headers.map(({ path }) => path),
+      expansion,
+      syntax,
+    });
+  }
+
+  /** Writes and compiles until nothing is missing. */
+  async #settle(expansion: Expansion, text: UnitText, fates: Fates, resolver: Resolver): Promise<UnitResult> {
+    const { judged, compared, extraction } = this.#work;
+    const { unit } = judged;
+    const { syntax, nameOf, madeFor, folder, names, provided, signal } = this.#tools;
+    const lengthOf = arrayLengths(compared.before.types);
+    const wanted = new Set(extraction.added.filter(({ binding }) => binding !== 0).map(({ name }) => name));
+    const undeclared = new Set<string>();
+    const unused = new Set<string>();
+    let readsKeys = false;
+    const dropped = new Set<Part>();
+    for (;;) {
+      const plan = planSource({ unit: unit.source, text, fates, syntax, wanted, unused });
+      const found = [...fates.findings, ...plan.findings];
+      if (found.some(({ severity }) => severity === 'error'))
+        return { ...failed(unit.source, ''), findings: found };
+      const written = writeUnit({
+        source: unit.source,
+        object: unit.owner,
+        text,
+        plan,
+        syntax,
+        isDeclared: (name) => !undeclared.has(name) && expansion.namesInHeaders.has(name),
+        lengthOf,
+        dropped,
+        readsKeys,
+        madeFor,
+        nameOf,
+      });
+      const compiled = await compileGenerated(this.#kernel, unit, written.text, folder, signal);
+      this.turns++;
+      const isLast = this.turns >= mostTurns;
+      if (!compiled.object) {
+        if (!isLast && this.#learn(compiled.diagnostics, text, plan, wanted, undeclared)) continue;
+        return {
+          ...failed(unit.source, ''),
+          findings: compileFindings(unit.source, compiled.diagnostics, written.text),
+        };
+      }
+      if (!isLast && prune(compiled.diagnostics, plan, wanted, unused)) continue;
+      const symbols = findSymbols({
+        unit: unit.source,
+        object: compiled.object,
+        fates,
+        plan,
+        written,
+        resolver,
+        names,
+        provided,
+      });
+      if (!readsKeys && symbols.moduleKeys.length > 0 && !isLast) {
+        readsKeys = true;
+        continue;
+      }
+      const positions = positionsOf(fates, resolver, unit.source);
+      return {
+        written,
+        symbols,
+        positions: positions.known,
+        findings: [...found, ...symbols.findings, ...positions.findings],
+      };
+    }
+  }
+
+  /** Takes from the compiler's messages what is missing. */
+  #learn(
+    diagnostics: readonly Diagnostic[],
+    text: UnitText,
+    plan: SourcePlan,
+    wanted: Set<string>,
+    undeclared: Set<string>,
+  ): boolean {
+    const size = wanted.size + undeclared.size;
+    for (const { kind, names } of diagnostics) {
+      if (kind !== 'error') continue;
+      for (const name of names) {
+        for (const key of [name, `tag ${name}`])
+          if (text.byKey.has(key) || text.macros.has(key)) wanted.add(key);
+        if (plan.functions.has(name) || plan.variables.has(name)) undeclared.add(name);
+      }
+    }
+    return wanted.size + undeclared.size > size;
+  }
+}
+
+/** Leaves out what nothing uses. */
+function prune(
+  diagnostics: readonly Diagnostic[],
+  plan: SourcePlan,
+  wanted: ReadonlySet<string>,
+  unused: Set<string>,
+): boolean {
+  const size = unused.size;
+  for (const { message, names } of diagnostics) {
+    if (!/defined but not used/.test(message)) continue;
+    for (const quoted of names) {
+      const name = quoted.startsWith(prefix) ? quoted.slice(prefix.length) : quoted;
+      const fate = plan.functions.get(name) ?? plan.variables.get(name);
+      if (fate && fate.kind !== 'replace' && !wanted.has(name)) unused.add(name);
+    }
+  }
+  return unused.size > size;
+}
+
+const noSymbols: Symbols = { symbols: [], moduleKeys: [], findings: [] };
+
+function failed(unit: string, what: string): UnitResult {
+  return {
+    written: { text: '', replacements: new Map(), lines: { patched: 0, all: 0 }, shared: new Map() },
+    symbols: noSymbols,
+    positions: new Map(),
+    findings: [
+      {
+        id: 'source-failed',
+        severity: 'error',
+        what: `${unit}: ${what}`,
+        next: 'use the binary route: klpkit build',
+        at: { unit },
+      },
+    ],
+  };
+}
+
+/** Names and positions of the replaced functions in the running kernel; of a function with several names one is listed. */
+function positionsOf(
+  fates: Fates,
+  resolver: Resolver,
+  unit: string,
+): { known: UnitResult['positions']; findings: Finding[] } {
+  const known = new Map<string, { name: string; sympos: number }>();
+  const findings: Finding[] = [];
+  for (const [name, piece] of fates.replaced) {
+    if (name !== piece.name) continue;
+    const location = resolver.position(piece);
+    if (location.kind === 'klp') known.set(name, location);
+    else
+      findings.push({
+        id: 'KLP203',
+        severity: 'error',
+        what: `${name} cannot be found in the shipped kernel: ${location.kind === 'unresolved' ? location.reason : 'it has no position'}`,
+        next: 'check that the source and the kernel are of one version',
+        at: { unit, symbol: name },
+      });
+  }
+  return { known, findings };
+}
+
+function compileFindings(unit: string, diagnostics: readonly Diagnostic[], text: string): Finding[] {
+  const lines = text.split('\n');
+  return diagnostics
+    .filter(({ kind }) => kind === 'error')
+    .slice(0, 5)
+    .map(({ message, line }) => ({
+      id: 'source-not-compiled',
+      severity: 'error' as const,
+      what: `what was written for ${unit} does not compile: ${message}`,
+      ...(line === undefined ? {} : { evidence: [`line ${line}: ${lines[line - 1]?.trim()}`] }),
+      next: 'use the binary route, klpkit build, and report this fix',
+      at: { unit },
+    }));
+}
+
+function definedBefore({ pieces }: ObjectModel): string[] {
+  return pieces.flatMap(({ name, aliases }) => [name, ...aliases]);
+}
+
+function mentions(text: string, name: string): boolean {
+  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1))
+    if (!/\w/.test(text[at - 1] ?? '') && !/\w/.test(text[at + name.length] ?? '')) return true;
+  return false;
+}
+
+/** Lengths of the arrays among a unit's variables, by its types. */
+function arrayLengths(types: Uint8Array): (variable: string) => number | undefined {
+  if (types.length === 0) return () => undefined;
+  const btf = readBtf(types);
+  return (variable) => {
+    const [id] = btf.find(BTF_KIND.VAR, variable);
+    if (id === undefined) return undefined;
+    const array = btf.resolve(btf.references(id)[0] ?? 0);
+    if (btf.kind(array) !== BTF_KIND.ARRAY) return undefined;
+    const element = btf.sizeOf(btf.references(array)[0] ?? 0);
+    const length = element > 0 ? btf.sizeOf(array) / element : 0;
+    return length > 0 ? length : undefined;
+  };
+}
+
+function makeManifest(
+  kernel: Kernel,
+  { name, replace }: { readonly name: string; readonly replace: boolean },
+  patches: readonly PatchText[],
+  fix: Fix,
+  work: readonly UnitWork[],
+  results: readonly UnitResult[],
+): Manifest {
+  const objects = new Map<string, ManifestObject['functions'][number][]>();
+  const symbols = new Map<string, ManifestSymbol>();
+  const files = fileNames(work.map(({ judged }) => judged.unit));
+  work.forEach(({ judged }, index) => {
+    const { written, symbols: found, positions } = results[index] as UnitResult;
+    const list = objects.get(judged.unit.owner) ?? [];
+    objects.set(judged.unit.owner, list);
+    for (const [old, replacement] of written.replacements) {
+      const position = positions.get(old);
+      if (position) list.push({ old: position.name, new: replacement, sympos: position.sympos });
+    }
+    for (const symbol of found.symbols) symbols.set(symbol.name, symbol);
+  });
+  const subjects = fix.patches.flatMap(({ subject }) => subject ?? []);
+  return {
+    format: manifestFormat,
+    name,
+    replace,
+    kernel: { id: kernel.id, release: kernel.release },
+    sources: work.map(({ judged }, index) => ({
+      file: files[index] as string,
+      object: judged.unit.owner,
+      unit: judged.unit.source,
+    })),
+    objects: [...objects]
+      .filter(([, functions]) => functions.length > 0)
+      .sort(([a], [b]) => Number(b === 'vmlinux') - Number(a === 'vmlinux') || (a < b ? -1 : 1))
+      .map(([object, functions]) => ({ name: object, functions })),
+    symbols: [...symbols.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    author: {
+      patches: patches.map((patch) => basename(patch.name)),
+      ...(subjects.length > 0 ? { subject: subjects.join('; ') } : {}),
+    },
+  };
+}
+
+/** `fs_namei.c` for each unit; a source may be part of two modules. */
+function fileNames(units: readonly { readonly source: string; readonly object: string }[]): string[] {
+  const taken = new Set<string>();
+  return units.map((unit) => {
+    const stem = unit.source.replace(/\.c$/, '').replace(/[^A-Za-z0-9]+/g, '_');
+    let name = `${stem}.c`;
+    for (let number = 2; taken.has(name); number++) name = `${stem}_${number}.c`;
+    taken.add(name);
+    return name;
+  });
+}
+
+/** For people who build with Kbuild by hand; klpkit does not read it. */
+function kbuild({ name, sources }: Manifest): string {
+  return [
+    '# SPDX-License-Identifier: GPL-2.0',
+    '# klpkit build does not need this file: it takes the flags of the units that klpkit.json names.',
+    `obj-m := ${name}.o`,
+    `${name}-y := ${sources.map(({ file }) => file.replace(/\.c$/, '.o')).join(' ')}`,
+    'ccflags-y += -ffunction-sections -fdata-sections',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,694 @@
+import type { Fate } from './fates.ts';
+import { isCondition, type Part, type UnitText } from './model.ts';
+import { headOf, type SourcePlan } from './plan.ts';
+import type { Syntax } from './syntax.ts';
+import { closing, type Token, tokensOf } from './tokens.ts';
+
+/** Begins the names of functions that replace the kernel's, and of copies. */
+export const prefix = 'klpp_';
+
+/** A C file of a source livepatch. */
+export interface WrittenUnit {
+  readonly text: string;
+  /** The C functions that take the place of the kernel's, by the name in the kernel. */
+  readonly replacements: ReadonlyMap<string, string>;
+  /** Lines of the patched functions and of all that was written, comments and empty lines apart. */
+  readonly lines: { readonly patched: number; readonly all: number };
+  /** C names of static variables of functions, with the number in {@link SourcePlan.shared}. */
+  readonly shared: ReadonlyMap<string, number>;
+}
+
+/** What {@link writeUnit} writes from. */
+export interface WriteInput {
+  readonly source: string;
+  readonly object: string;
+  readonly text: UnitText;
+  readonly plan: SourcePlan;
+  readonly syntax: Syntax;
+  /** A name that a header declares needs no declaration of its own. */
+  readonly isDeclared: (name: string) => boolean;
+  /** Lengths of arrays that are declared without one. */
+  readonly lengthOf: (variable: string) => number | undefined;
+  /** Directives that are left out: headers that nothing needs. */
+  readonly dropped: ReadonlySet<Part>;
+  /** Static keys are read in memory: the kernel cannot make jumps of them for a module's keys. */
+  readonly readsKeys: boolean;
+  /** Made for this kernel, from these patches. */
+  readonly madeFor: string;
+  /** Makes names of functions that several files of one livepatch replace different. */
+  readonly nameOf: (name: string) => string;
+}
+
+/** Writes a unit's part of a source livepatch. */
+export function writeUnit(input: WriteInput): WrittenUnit {
+  return new Writer(input).run();
+}
+
+interface Rename {
+  readonly to: string;
+  /** A pointer to a replaced function stays one to the kernel's own, which leads to the new one. */
+  readonly callsOnly: boolean;
+}
+
+class Writer {
+  readonly #input: WriteInput;
+  readonly #renames = new Map<string, Rename>();
+  /** For functions that a macro makes: the argument that names them. */
+  readonly #arguments = new Map<Part, string>();
+  readonly #replacements = new Map<string, string>();
+  readonly #shared = new Map<string, number>();
+  readonly #sharedRenames = new Map<Part, Map<string, string>>();
+  /** Declarations to be written before a part. */
+  readonly #before = new Map<Part, string[]>();
+  readonly #pointers = new Set<string>();
+  readonly #out: string[] = [];
+  #patched = 0;
+  #reason = '';
+
+  constructor(input: WriteInput) {
+    this.#input = input;
+  }
+
+  run(): WrittenUnit {
+    this.#nameFunctions();
+    this.#nameShared();
+    this.#placeDeclarations();
+    const body = this.#body();
+    const text = `${[...this.#heading(), ...body]
+      .join('\n')
+      .replace(/\n{3,}/g, '\n\n')
+      .trimEnd()}\n`;
+    return {
+      text,
+      replacements: this.#replacements,
+      lines: { patched: this.#patched, all: codeLines(text) },
+      shared: this.#shared,
+    };
+  }
+
+  #nameFunctions(): void {
+    const { plan, text, nameOf } = this.#input;
+    for (const [name, fate] of plan.functions) {
+      if (fate.kind !== 'replace' && fate.kind !== 'copy') continue;
+      const part = definitionOf(text, name);
+      if (!part || plan.modes.get(part) !== 'text') continue;
+      const argument = argumentThatNames(part, name);
+      if (argument === undefined)
+        this.#renames.set(name, { to: nameOf(name), callsOnly: fate.kind === 'replace' });
+      else {
+        this.#arguments.set(part, argument);
+        this.#renames.set(name, {
+          to: name.replace(argument, nameOf(argument)),
+          callsOnly: fate.kind === 'replace',
+        });
+      }
+      if (fate.kind === 'replace') this.#replacements.set(name, (this.#renames.get(name) as Rename).to);
+    }
+  }
+
+  #nameShared(): void {
+    this.#input.plan.shared.forEach(({ part, local }, number) => {
+      const owner = part.definitions.find(({ meaning }) => meaning === 'function')?.name ?? 'unit';
+      const name = `${owner}_${local.name}`;
+      this.#shared.set(name, number);
+      const renames = this.#sharedRenames.get(part) ?? new Map<string, string>();
+      renames.set(local.name, name);
+      this.#sharedRenames.set(part, renames);
+    });
+  }
+
+  /** Functions are declared before their first use, where the source does so if it does. */
+  #placeDeclarations(): void {
+    const { plan, text, isDeclared } = this.#input;
+    for (const [name, fate] of plan.functions) {
+      const definition = definitionOf(text, name);
+      if (!definition) continue;
+      const isReferred = fate.kind === 'refer';
+      const users = plan.usersOf(name).filter((part) => part !== definition && plan.modes.has(part));
+      const pointers =
+        fate.kind === 'replace' && users.concat(definition).some((part) => this.#takesAddress(part, name));
+      if (pointers) this.#pointers.add(name);
+      const first = users[0];
+      if (isReferred || pointers) {
+        if (!isReferred || !isDeclared(name) || !isPlainGlobal(definition, name))
+          if (!(pointers && isDeclared(name) && isPlainGlobal(definition, name)))
+            this.#declare(
+              this.#placeFor(name, first, definition),
+              this.#declaration(definition, name, undefined),
+            );
+      }
+      if (isReferred) continue;
+      const rename = this.#renames.get(name);
+      if (first && first.order < definition.order && !(fate.kind === 'new' && isDeclared(name)))
+        this.#declare(
+          this.#placeFor(name, first, definition),
+          this.#declaration(
+            definition,
+            name,
+            rename?.to ?? name,
+            fate.kind === 'copy' || (fate.kind === 'new' && isStatic(definition, name)),
+          ),
+        );
+    }
+  }
+
+  /** The first declaration in the source when that comes before the first use, else the first use. */
+  #placeFor(name: string, first: Part | undefined, definition: Part): Part {
+    const declared = (this.#input.text.byKey.get(name) ?? []).find(
+      (part) => part !== definition && part.order < definition.order,
+    );
+    const place = declared ?? definition;
+    return first && first.order < place.order ? first : place;
+  }
+
+  #declare(part: Part, text: string): void {
+    const list = this.#before.get(part);
+    if (list) list.push(text);
+    else this.#before.set(part, [text]);
+  }
+
+  #takesAddress(part: Part, name: string): boolean {
+    if (this.#input.plan.modes.get(part) !== 'text') return false;
+    const tokens = tokensOf(this.#sourceOf(part));
+    return tokens.some(({ text, kind }, index) => {
+      const previous = tokens[index - 1]?.text;
+      return (
+        kind === 'name' &&
+        text === name &&
+        tokens[index + 1]?.text !== '(' &&
+        previous !== '.' &&
+        previous !== '->' &&
+        !this.#isNaming(part, index, tokens)
+      );
+    });
+  }
+
+  /** The argument of the macro that makes the function. */
+  #isNaming(part: Part, index: number, tokens: readonly Token[]): boolean {
+    return this.#arguments.get(part) === tokens[index].text && index < part.item.body;
+  }
+
+  /** `extern int foo(int);`, or the declaration of a function of this file. */
+  #declaration(part: Part, name: string, as: string | undefined, isCopy = false): string {
+    const isMade = argumentThatNames(part, name) !== undefined || !hasPlainHead(part, name);
+    const words = isMade
+      ? declarationIn(part.expanded, name)
+      : headTokens(part.item.tokens.slice(0, part.item.body), this.#sourceOf(part), part.item.start);
+    const text = (as === undefined ? words : renamed(words, new Map([[name, as]]))).trim();
+    return isCopy ? `static ${text};` : as === undefined ? `extern ${text};` : `${text};`;
+  }
+
+  #sourceOf({ item }: Part): string {
+    return this.#input.text.textOf(item.file).slice(item.start, item.end);
+  }
+
+  #commentOf({ item }: Part): string {
+    return this.#input.text.textOf(item.file).slice(item.commentStart, item.start);
+  }
+
+  #heading(): string[] {
+    const { source, object, madeFor, text } = this.#input;
+    const first = text.textOf(source).split('\n', 1)[0];
+    const license = /SPDX-License-Identifier:\s*(.*?)\s*(\*\/)?$/.exec(first)?.[1] ?? 'GPL-2.0';
+    return [
+      `// SPDX-License-Identifier: ${license}`,
+      '/*',
+      ` * Livepatch of ${source} in ${object}, ${madeFor}.`,
+      ' *',
+      ` * ${prefix}NAME takes the place of NAME, or is a copy of it; all other names are the kernel's. Text and comments`,
+      ` * are those of the fixed source. klpkit.json says where the names declared here are found.`,
+      ' */',
+      '',
+    ];
+  }
+
+  #body(): string[] {
+    const { text, plan, dropped } = this.#input;
+    const groups: Group[] = [];
+    let firstCode = text.parts.findIndex(({ item, fromHeader }) => item.kind === 'code' && !fromHeader);
+    if (firstCode < 0) firstCode = text.parts.length;
+    const lastInclude = text.parts.findLastIndex(
+      ({ item }, index) => index < firstCode && item.word === 'include',
+    );
+    let hasAdded = false;
+    const emit = (lines: readonly string[]) => {
+      for (const group of groups) group.open(this.#out);
+      this.#out.push(...lines);
+      for (const group of groups) group.isEmpty = false;
+    };
+    const headerParts = text.parts.filter(({ fromHeader }) => fromHeader);
+    const addAfterIncludes = () => {
+      if (hasAdded) return;
+      hasAdded = true;
+      this.#out.push(...this.#afterIncludes());
+      for (const part of headerParts) {
+        const lines = this.#linesOf(part);
+        if (lines.length > 0) this.#out.push(...lines);
+      }
+    };
+    text.parts.forEach((part, index) => {
+      const { item } = part;
+      if (part.fromHeader) return;
+      if (isCondition(item)) {
+        if (item.word.startsWith('if')) groups.push(new Group(this.#sourceOf(part)));
+        else if (item.word === 'endif') groups.pop()?.close(this.#out, this.#sourceOf(part));
+        else groups.at(-1)?.turn(this.#out, this.#sourceOf(part));
+        return;
+      }
+      if (item.kind === 'code')
+        for (const group of groups) if (part.expanded.trim() === '') group.hasInactive = true;
+      if (index > lastInclude && groups.length === 0) addAfterIncludes();
+      if (item.word === 'include') {
+        if (dropped.has(part)) return;
+        if (this.#input.readsKeys && !this.#out.includes(keysBlock)) this.#out.push(keysBlock);
+        this.#reason = '';
+        emit([this.#sourceOf(part)]);
+        return;
+      }
+      const isConfiguration =
+        item.word === 'define' && index < lastInclude && part.macro !== 'CREATE_TRACE_POINTS';
+      if (isConfiguration || (item.word === 'undef' && index < lastInclude)) {
+        emit([this.#sourceOf(part)]);
+        return;
+      }
+      if (!plan.modes.has(part) && !this.#before.has(part)) return;
+      const lines = this.#linesOf(part);
+      if (lines.length > 0) emit(lines);
+    });
+    return this.#out;
+  }
+
+  #afterIncludes(): string[] {
+    const { plan, text } = this.#input;
+    const lines: string[] = [];
+    const made = [...plan.modes].filter(([part, mode]) => mode === 'text' && this.#arguments.has(part));
+    if (made.some(([part]) => /^(COMPAT_)?SYSCALL_DEFINE/.test(part.item.tokens[0].text)))
+      lines.push(
+        '',
+        '/* A system call is registered once, and the kernel has done that. */',
+        '#undef SYSCALL_METADATA',
+        '#define SYSCALL_METADATA(sname, nb, ...)',
+        '#undef ALLOW_ERROR_INJECTION',
+        '#define ALLOW_ERROR_INJECTION(fname, type)',
+      );
+    void text;
+    return lines;
+  }
+
+  #linesOf(part: Part): string[] {
+    const { plan } = this.#input;
+    const mode = plan.modes.get(part);
+    const lines: string[] = [];
+    const declarations = this.#before.get(part) ?? [];
+    if (declarations.length > 0) {
+      const about = 'Functions of the kernel, and of this file before they are defined';
+      if (this.#reason !== about) lines.push('', `/* ${about}. */`);
+      this.#reason = about;
+      lines.push(...declarations);
+    }
+    if (mode === undefined) return lines;
+    const isFunction = part.definitions.some(({ meaning }) => meaning === 'function');
+    if (mode === 'declaration') {
+      if (isFunction) return lines;
+      const declared = this.#variable(part);
+      if (declared === undefined) return lines;
+      const about = `Variables of ${part.item.file}: the kernel's own, so that there is one state`;
+      if (this.#reason !== about) lines.push('', `/* ${about}. */`);
+      this.#reason = about;
+      lines.push(declared);
+      return lines;
+    }
+    if (
+      part.definitions.length > 0 &&
+      part.definitions.every(({ meaning }) => meaning === 'prototype') &&
+      this.#isPlaced(part)
+    )
+      return lines;
+    const about = this.#about(part);
+    if (this.#reason !== about || isFunction) lines.push('', `/* ${about}. */`);
+    this.#reason = about;
+    const written = isFunction ? this.#function(part) : this.#plain(part);
+    if (
+      part.definitions.some(
+        ({ name, meaning }) => meaning === 'function' && plan.functions.get(name)?.kind === 'replace',
+      )
+    )
+      this.#patched += codeLines(written);
+    if (part.fromHeader && part.item.word === 'define') lines.push(`#undef ${part.macro}`);
+    lines.push(...(isFunction ? [this.#commentOf(part) + written] : [written]));
+    return lines;
+  }
+
+  /** A declaration in the source of a function that is declared elsewhere here. */
+  #isPlaced(part: Part): boolean {
+    return part.definitions.some(
+      ({ name }) => this.#input.plan.functions.has(name) && definitionOf(this.#input.text, name),
+    );
+  }
+
+  #about(part: Part): string {
+    const { plan } = this.#input;
+    const { file } = part.item;
+    if (part.item.kind === 'directive') return `${file}: macros`;
+    const reasons = new Map<string, Fate>();
+    for (const { name, meaning } of part.definitions) {
+      const fate =
+        meaning === 'function'
+          ? plan.functions.get(name)
+          : meaning === 'variable'
+            ? plan.variables.get(name)
+            : undefined;
+      if (fate) reasons.set(fate.kind, fate);
+    }
+    const replaced = reasons.get('replace');
+    if (replaced) return `${file}: replaced, ${replaced.why}`;
+    const [first] = reasons.values();
+    if (!first) return `${file}: types and declarations that no header has`;
+    return first.kind === 'new' ? `${file}: new, ${first.why}` : `${file}: copied, ${first.why}`;
+  }
+
+  #function(part: Part): string {
+    const { plan } = this.#input;
+    let source = this.#sourceOf(part);
+    const argument = this.#arguments.get(part);
+    const isReplacing = part.definitions.some(({ name }) => plan.functions.get(name)?.kind === 'replace');
+    source = this.#withoutSharedLocals(part, source);
+    const body = bodyOf(source, part);
+    const head = source.slice(0, body);
+    const rest = this.#renamedText(part, source.slice(body));
+    if (argument !== undefined)
+      return renamed(head, new Map([[argument, this.#input.nameOf(argument)]])) + rest;
+    const plainHead = isReplacing
+      ? headTokens(tokensOf(head), head, 0) + (/\s$/.exec(head)?.[0] ?? '')
+      : head;
+    const own = new Map([...this.#renames].map(([name, { to }]) => [name, to]));
+    const result = renamed(plainHead, own) + rest;
+    if (
+      !isReplacing &&
+      plan.functions.get(part.definitions.at(-1)?.name ?? '')?.kind === 'copy' &&
+      !/^\s*static\b/.test(result)
+    )
+      return hasWord(result.slice(0, body + 64), 'static') ? result : `static ${result}`;
+    return result;
+  }
+
+  /** Types, macros, variables that come along. */
+  #plain(part: Part): string {
+    const { plan } = this.#input;
+    const source = this.#renamedText(part, this.#sourceOf(part));
+    const variables = part.definitions.filter(({ meaning }) => meaning === 'variable');
+    const isCopy = variables.some(
+      ({ name, isStatic: own }) => !own && plan.variables.get(name)?.kind === 'copy',
+    );
+    return isCopy ? `static ${source}` : source;
+  }
+
+  #renamedText(part: Part, source: string): string {
+    const locals = part.definitions.some(({ meaning }) => meaning === 'function')
+      ? this.#input.syntax.locals(part.expanded)
+      : new Set<string>();
+    const own = this.#sharedRenames.get(part);
+    const names = new Map<string, Rename>();
+    for (const [name, rename] of this.#renames) if (!locals.has(name)) names.set(name, rename);
+    for (const [name, to] of own ?? []) names.set(name, { to, callsOnly: false });
+    return renamed(source, names);
+  }
+
+  /** `static int count;` of a function becomes `extern int foo_count;`, which is the kernel's. */
+  #withoutSharedLocals(part: Part, source: string): string {
+    const names = this.#sharedRenames.get(part);
+    if (!names) return source;
+    const tokens = tokensOf(source);
+    let out = '';
+    let from = 0;
+    for (let index = 0; index < tokens.length; index++) {
+      if (tokens[index].text !== 'static') continue;
+      let end = index;
+      let depth = 0;
+      while (end < tokens.length && !(depth === 0 && tokens[end].text === ';')) {
+        if (/^[({[]$/.test(tokens[end].text)) depth++;
+        if (/^[)}\]]$/.test(tokens[end].text)) depth--;
+        end++;
+      }
+      const statement = tokens.slice(index, end + 1);
+      const local = this.#input.plan.shared.find(
+        (one) =>
+          one.part === part && statement.some(({ kind, text }) => kind === 'name' && text === one.local.name),
+      );
+      if (!local || end >= tokens.length) continue;
+      const isMade =
+        !statement.some(
+          ({ text }, at) => text === local.local.name && /^[;=[,)]$/.test(statement[at + 1]?.text ?? ''),
+        ) || statement[1]?.text.startsWith('DEFINE_');
+      const written = isMade ? local.local.declaration : source.slice(tokens[index].start, tokens[end].end);
+      out += source.slice(from, tokens[index].start) + externOf(written);
+      from = tokens[end].end;
+      index = end;
+    }
+    return out + source.slice(from);
+  }
+
+  /** The declaration of variables that stay the kernel's; nothing when a header has it. */
+  #variable(part: Part): string | undefined {
+    const { isDeclared, lengthOf } = this.#input;
+    const variables = part.definitions.filter(({ meaning }) => meaning === 'variable');
+    const hasTypes = part.definitions.some(({ meaning }) => meaning === 'type' || meaning === 'constant');
+    if (!hasTypes && variables.every(({ name, isStatic: own }) => !own && isDeclared(name))) return undefined;
+    const source = this.#sourceOf(part);
+    const made = isMadeByMacro(
+      part,
+      variables.map(({ name }) => name),
+    );
+    let text = externOf(made ? withoutAttributes(part.expanded) : this.#renamedText(part, source));
+    for (const { name } of variables) text = withLength(text, name, lengthOf(name));
+    return text;
+  }
+}
+
+/** A conditional of the source, written when something in it is. */
+class Group {
+  readonly #pending: string[];
+  #isOpen = false;
+  isEmpty = true;
+  /** The branch has code that this configuration leaves out. */
+  hasInactive = false;
+
+  constructor(directive: string) {
+    this.#pending = [directive];
+  }
+
+  open(out: string[]): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    out.push('', ...this.#pending);
+  }
+
+  turn(out: string[], directive: string): void {
+    const lines = [...(this.isEmpty && this.hasInactive ? [untaken] : []), directive];
+    if (this.#isOpen) out.push(...lines);
+    else this.#pending.push(...lines);
+    this.isEmpty = true;
+    this.hasInactive = false;
+  }
+
+  close(out: string[], directive: string): void {
+    if (!this.#isOpen) return;
+    if (this.isEmpty && this.hasInactive) out.push(untaken);
+    out.push(directive, '');
+  }
+}
+
+const untaken = '#error "this branch was not taken in the configuration that the livepatch was made for"';
+
+const keysBlock = [
+  '/*',
+  " * The kernel cannot turn a livepatch's jumps on and off with the static keys of a module: they are read instead.",
+  ' */',
+  '#include <linux/jump_label.h>',
+  '#undef static_branch_likely',
+  '#undef static_branch_unlikely',
+  '#define static_branch_likely(x) likely(atomic_read(&(x)->key.enabled) != 0)',
+  '#define static_branch_unlikely(x) unlikely(atomic_read(&(x)->key.enabled) != 0)',
+  '#define static_key_false(key) unlikely(atomic_read(&(key)->enabled) != 0)',
+  '#define static_key_true(key) likely(atomic_read(&(key)->enabled) != 0)',
+  '',
+].join('\n');
+
+function definitionOf(text: UnitText, name: string): Part | undefined {
+  const parts = text.byKey.get(name) ?? [];
+  const isIt = (part: Part) => part.definitions.some((one) => one.key === name && one.meaning === 'function');
+  return parts.find((part) => part.fromHeader && isIt(part)) ?? parts.find(isIt);
+}
+
+function isStatic(part: Part, name: string): boolean {
+  return part.definitions.some((one) => one.name === name && one.isStatic);
+}
+
+function isPlainGlobal(part: Part, name: string): boolean {
+  return !isStatic(part, name);
+}
+
+/** True when the source itself says `name(…)` in front of the body. */
+function hasPlainHead({ item }: Part, name: string): boolean {
+  if (item.body < 0) return false;
+  return item.tokens
+    .slice(0, item.body)
+    .some(
+      ({ text, kind }, index) => kind === 'name' && text === name && item.tokens[index + 1]?.text === '(',
+    );
+}
+
+/** The argument of a macro out of which it makes the name of a function; `undefined` for a function that is written out. */
+function argumentThatNames(part: Part, name: string): string | undefined {
+  if (hasPlainHead(part, name)) return undefined;
+  const { tokens, body } = part.item;
+  const open = tokens.findIndex(({ text }) => text === '(');
+  if (open < 0 || (body >= 0 && open > body)) return undefined;
+  const close = closing(tokens, open);
+  const names = tokens
+    .slice(open + 1, close)
+    .filter(({ kind, text }) => kind === 'name' && name.includes(text));
+  return names[0]?.text;
+}
+
+const inlineWords =
+  /^(inline|__inline|__inline__|__always_inline|noinline|noinline_for_stack|__maybe_unused|__init|__exit|notrace|__sched|__ref|__latent_entropy)$/;
+
+/** What stands in front of a function's body, without `static` and what concerns inlining. */
+function headTokens(tokens: readonly Token[], source: string, base: number): string {
+  let out = '';
+  let from = (tokens[0]?.start ?? base) - base;
+  for (const token of tokens) {
+    if (token.kind === 'name' && (token.text === 'static' || inlineWords.test(token.text))) {
+      out += source.slice(from, token.start - base);
+      from = token.end - base;
+      while (/\s/.test(source[from] ?? '')) from++;
+    }
+  }
+  const last = tokens.at(-1);
+  return out + source.slice(from, last ? last.end - base : source.length);
+}
+
+/** The declarator of a function out of preprocessed text. */
+function declarationIn(expanded: string, name: string): string {
+  const tokens = tokensOf(withoutAttributes(expanded), false);
+  const at = tokens.findIndex(({ text }, index) => text === name && tokens[index + 1]?.text === '(');
+  if (at < 0) return `void ${name}(void)`;
+  let begin = at;
+  while (begin > 0 && !/^[;}]$/.test(tokens[begin - 1].text)) begin--;
+  const end = closing(tokens, at + 1);
+  return tokens
+    .slice(begin, end + 1)
+    .filter(({ text }) => !/^(static|inline|extern)$/.test(text))
+    .map(({ text }) => text)
+    .join(' ');
+}
+
+function withoutAttributes(text: string): string {
+  const tokens = tokensOf(text, false);
+  let out = '';
+  let from = 0;
+  for (let index = 0; index < tokens.length; index++) {
+    if (!/^__attribute(__)?$/.test(tokens[index].text)) continue;
+    const close = closing(tokens, index + 1);
+    out += text.slice(from, tokens[index].start);
+    from = tokens[close].end;
+    index = close;
+  }
+  return `${out}${text.slice(from)}`.trim().replace(/\s+/g, ' ');
+}
+
+const sectionWords =
+  /^(__read_mostly|__ro_after_init|__cacheline_aligned|__cacheline_aligned_in_smp|____cacheline_aligned|____cacheline_aligned_in_smp|__initdata|__initconst|__maybe_unused|__used|__refdata|__page_aligned_bss|__page_aligned_data)$/;
+
+/** A definition of variables as a declaration: without `static`, initialisers and places. */
+function externOf(text: string): string {
+  const head = headOf(text);
+  const tokens = tokensOf(head);
+  let out = '';
+  let from = 0;
+  for (const token of tokens) {
+    if (token.kind !== 'name' || !(token.text === 'static' || sectionWords.test(token.text))) continue;
+    out += head.slice(from, token.start);
+    from = token.end;
+    if (token.text === 'static') while (/\s/.test(head[from] ?? '')) from++;
+    else out = out.trimEnd();
+  }
+  const declared = `${out}${head.slice(from)}`.trim().replace(/\s+;$/, ';');
+  const ended = declared.endsWith(';') ? declared : `${declared};`;
+  return /^extern\b/.test(ended) ? ended : `extern ${ended}`;
+}
+
+/** Puts the length into `name[]`. */
+function withLength(text: string, name: string, length: number | undefined): string {
+  if (length === undefined) return text;
+  const tokens = tokensOf(text);
+  const at = tokens.findIndex(
+    ({ text: word }, index) =>
+      word === name && tokens[index + 1]?.text === '[' && tokens[index + 2]?.text === ']',
+  );
+  return at < 0 ? text : `${text.slice(0, tokens[at + 1].end)}${length}${text.slice(tokens[at + 2].start)}`;
+}
+
+/** A variable whose name stands in the parentheses of a macro. */
+function isMadeByMacro({ item }: Part, names: readonly string[]): boolean {
+  const { tokens } = item;
+  const written = new Set<string>();
+  let depth = 0;
+  let isValue = false;
+  for (const [index, { text, kind }] of tokens.entries()) {
+    if (text === '=' && depth === 0) isValue = true;
+    if (text === ',' && depth === 0) isValue = false;
+    if (/^[({[]$/.test(text)) {
+      // The parentheses of a pointer to a function: `(*name)(…)`.
+      const isPointer = text === '(' && tokens[index + 1]?.text === '*';
+      if (!isPointer) depth++;
+      else depth += 0;
+    } else if (/^[)}\]]$/.test(text)) depth = Math.max(0, depth - 1);
+    else if (depth === 0 && !isValue && kind === 'name') written.add(text);
+  }
+  return names.some((name) => !written.has(name));
+}
+
+/** Place of the `{` of a function's body in its source. */
+function bodyOf(source: string, { item }: Part): number {
+  const tokens = tokensOf(source);
+  if (item.body >= 0) return tokens[item.body]?.start ?? source.length;
+  return source.length;
+}
+
+function hasWord(text: string, word: string): boolean {
+  return tokensOf(text).some((token) => token.kind === 'name' && token.text === word);
+}
+
+/** Gives names others, members of structures apart. */
+function renamed(text: string, names: ReadonlyMap<string, string | Rename>): string {
+  if (names.size === 0) return text;
+  const tokens = tokensOf(text);
+  let out = '';
+  let from = 0;
+  tokens.forEach((token, index) => {
+    if (token.kind === 'directive') {
+      const inner = renamed(token.text.slice(1), names);
+      out += `${text.slice(from, token.start)}#${inner}`;
+      from = token.end;
+      return;
+    }
+    const name = token.kind === 'name' ? names.get(token.text) : undefined;
+    if (name === undefined) return;
+    const previous = tokens[index - 1]?.text;
+    if (previous === '.' || previous === '->' || /^(struct|union|enum|goto)$/.test(previous ?? '')) return;
+    if (typeof name !== 'string' && name.callsOnly && tokens[index + 1]?.text !== '(') return;
+    out += text.slice(from, token.start) + (typeof name === 'string' ? name : name.to);
+    from = token.end;
+  });
+  return out + text.slice(from);
+}
+
+/** Lines with code on them. */
+export function codeLines(text: string): number {
+  const lines = new Set<number>();
+  for (const { line, text: word } of tokensOf(text))
+    for (let more = 0; more <= (word.match(/\n/g)?.length ?? 0); more++) lines.add(line + more);
+  return lines.size;
+}
