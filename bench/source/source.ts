@@ -1,0 +1,172 @@
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildFolder, writeSource } from '@klpkit/author';
+import { type Finding, Refusal } from '@klpkit/findings';
+import { writeFileAtomic } from '@klpkit/host';
+import { addKernel } from '@klpkit/kernel';
+import { patchOf } from '../corpus/changed.ts';
+import { livepatchName } from '../corpus/fixes.ts';
+import { defect, type Outcome, reasonsOf } from '../corpus/outcome.ts';
+import { proveInBatches } from '../corpus/proofs.ts';
+import { sampleOf } from '../corpus/sample.ts';
+import { openState } from '../corpus/state.ts';
+import { type SourceOutcome, tableOf } from './table.ts';
+
+const usage = `usage: npm run bench:source -- --from 6.12.115 --to 6.12.117 …
+
+  --of FILE             outcomes of bench:corpus: drawn is from what the binary route builds there
+                        (default bench/results/corpus-FROM-TO.jsonl)
+  --sample N            sources to draw (default 100), or --only FILE…
+  --seed N              of the sample (default 1)
+  --json FILE           one line for each source, written as soon as it is known
+  --resume              go on with FILE
+  --redo WORD…          with --resume: repeat what has this outcome or reason all the same
+  --keep DIR            folder for the folders of C and the livepatches
+  --prove               prove each in the VM
+  --per-boot N          livepatches in one boot (default 20)
+  --jobs N              compilers at once (default 2)
+  --table FILE          the summary, in Markdown
+`;
+
+const { values } = parseArgs({
+  options: {
+    from: { type: 'string' },
+    to: { type: 'string' },
+    of: { type: 'string' },
+    sample: { type: 'string', default: '100' },
+    only: { type: 'string', multiple: true },
+    seed: { type: 'string', default: '1' },
+    json: { type: 'string' },
+    resume: { type: 'boolean', default: false },
+    redo: { type: 'string', multiple: true, default: [] },
+    keep: { type: 'string' },
+    prove: { type: 'boolean', default: false },
+    'per-boot': { type: 'string', default: '20' },
+    jobs: { type: 'string', default: '2' },
+    table: { type: 'string' },
+  },
+});
+if (!values.from || !values.to) {
+  process.stderr.write(usage);
+  process.exit(2);
+}
+
+const from = await addKernel(kernelName(values.from));
+const to = await addKernel(kernelName(values.to));
+const buildable = readBuildable(values.of ?? `bench/results/corpus-${values.from}-${values.to}.jsonl`);
+const picked = (
+  values.only ?? sampleOf([...buildable.keys()], Number(values.sample), Number(values.seed))
+).sort();
+const state = openState(values.json, values.resume);
+const folder = values.keep ?? mkdtempSync(join(tmpdir(), 'klpkit-source-'));
+mkdirSync(folder, { recursive: true });
+
+for (const [index, file] of picked.entries()) {
+  const known = state.outcomes.get(file);
+  const isAsked =
+    known &&
+    (values.redo.includes(known.outcome) || known.reasons.some(({ id }) => values.redo.includes(id)));
+  if (known && !isAsked) continue;
+  const outcome = await writeOne(file, buildable.get(file)?.headers ?? []);
+  state.add(outcome);
+  say(
+    `${index + 1}/${picked.length} ${file}: ${outcome.outcome} ${outcome.reasons.map(({ id, what }) => `${id}: ${what}`).join('; ')} ${outcome.lines ? `${outcome.lines.all}/${outcome.lines.patched} lines` : ''} ${outcome.seconds.build.toFixed(1)} s`,
+  );
+}
+if (values.prove) {
+  const waiting = picked
+    .flatMap((file) => state.outcomes.get(file) ?? [])
+    .filter(({ outcome }) => outcome === 'built');
+  for await (const outcome of proveInBatches(from, waiting, folder, Number(values['per-boot']), () => {})) {
+    state.add(outcome);
+    say(`${outcome.file}: ${outcome.outcome} ${outcome.reasons.map(({ what }) => what).join('; ')}`);
+  }
+}
+await state.compact();
+const outcomes = picked.flatMap((file) => (state.outcomes.get(file) as SourceOutcome | undefined) ?? []);
+const table = tableOf(outcomes, `The source route, ${values.from} → ${values.to}`);
+if (values.table) await writeFileAtomic(values.table, table);
+else process.stdout.write(table);
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** `6.12.115` as Debian 12 names the kernel made of it; a full name stays as it is. */
+function kernelName(release: string): string {
+  return release.includes(':') ? release : `debian:${release}+deb12-amd64`;
+}
+
+/** Sources that the binary route makes a livepatch of, with the headers that come along. */
+function readBuildable(path: string): Map<string, Outcome> {
+  const found = new Map<string, Outcome>();
+  for (const line of readFileSync(path, 'utf8').split('\n')) {
+    if (line === '') continue;
+    const outcome = JSON.parse(line) as Outcome;
+    const isBuilt = /^(built|proven|buildable)$/.test(outcome.outcome);
+    if (isBuilt && outcome.kind !== 'header') found.set(outcome.file, outcome);
+  }
+  return found;
+}
+
+async function writeOne(file: string, along: readonly string[]): Promise<SourceOutcome> {
+  const name = livepatchName(file);
+  const patch = await patchOf(from.sourceDir, to.sourceDir, [...along, file].sort());
+  const start = performance.now();
+  let written = 0;
+  const finish = (
+    outcome: Outcome['outcome'],
+    reasons: Outcome['reasons'],
+    more: Partial<SourceOutcome> = {},
+  ) => ({
+    file,
+    kind: buildable.get(file)?.kind ?? 'module',
+    outcome,
+    reasons,
+    functions: [],
+    headers: along,
+    why: [],
+    seconds: { build: (performance.now() - start) / 1000, ...(written > 0 ? { written } : {}) },
+    ...more,
+  });
+  try {
+    const source = await writeSource(from, [{ name: 'fix.patch', text: patch }], {
+      name,
+      jobs: Number(values.jobs),
+      ...(along.length > 0
+        ? {
+            units: [file],
+            overrides: new Map([
+              ['header-outside-units', 'the fix of one source; its headers serve this unit alone'],
+            ]),
+          }
+        : {}),
+    });
+    written = (performance.now() - start) / 1000;
+    if (source.outcome === 'nothing') return finish('refused', reasonsOf(source.findings));
+    const dir = join(folder, name);
+    await mkdir(dir, { recursive: true });
+    for (const [path, text] of source.files) await writeFile(join(dir, path), text);
+    const built = await buildFolder(from, dir, { jobs: Number(values.jobs) });
+    await writeFileAtomic(join(folder, `${name}.ko`), built.module);
+    return finish('built', [], {
+      livepatch: name,
+      lines: source.lines,
+      functions: built.plan.objects.flatMap((object) =>
+        object.functions.map(({ oldName }) => `${object.name}:${oldName}`),
+      ),
+    });
+  } catch (error) {
+    if (!(error instanceof Refusal)) return finish('failed', [defect(error)]);
+    return finish('refused', errorsOf(error.findings));
+  }
+}
+
+function errorsOf(findings: readonly Finding[]): Outcome['reasons'] {
+  return findings
+    .filter(({ severity }) => severity === 'error')
+    .map(({ id, what, evidence }) => ({ id, what: evidence ? `${what} (${evidence.join(', ')})` : what }));
+}
