@@ -4,6 +4,7 @@ import { assessCommand } from './commands/assess.ts';
 import { buildCommandRoute } from './commands/build.ts';
 import { checkCommand } from './commands/check.ts';
 import { compareCommand } from './commands/compare.ts';
+import { convertCommand } from './commands/convert.ts';
 import { demoCommand } from './commands/demo.ts';
 import { disableCommand } from './commands/disable.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -13,6 +14,7 @@ import { kernelListCommand } from './commands/kernel-list.ts';
 import { kernelRemoveCommand } from './commands/kernel-remove.ts';
 import { kernelShowCommand } from './commands/kernel-show.ts';
 import { loadCommand } from './commands/load.ts';
+import { matrixCommand } from './commands/matrix.ts';
 import { proveCommand } from './commands/prove.ts';
 import { statusCommand } from './commands/status.ts';
 import { unloadCommand } from './commands/unload.ts';
@@ -55,6 +57,7 @@ const routes = buildRouteMap<string, Context>({
     assess: assessCommand,
     build: buildCommandRoute,
     check: checkCommand,
+    convert: convertCommand,
     upgrade: upgradeCommand,
     prove: proveCommand,
     compare: compareCommand,
@@ -63,6 +66,7 @@ const routes = buildRouteMap<string, Context>({
     load: loadCommand,
     disable: disableCommand,
     unload: unloadCommand,
+    matrix: matrixCommand,
     explain: explainCommand,
     demo: demoCommand,
   },

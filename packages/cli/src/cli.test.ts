@@ -75,6 +75,7 @@ describe('help', () => {
       'klpkit load',
       'klpkit disable',
       'klpkit unload',
+      'klpkit matrix',
       'klpkit explain',
       'klpkit demo',
     ]);

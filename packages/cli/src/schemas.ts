@@ -1,5 +1,21 @@
 import * as v from 'valibot';
 
+/** As `cellStates` of fleet, which is not loaded for a schema. */
+const cellStates = [
+  'unknown',
+  'fixed',
+  'not-affected',
+  'not-for-this-kernel',
+  'does-not-apply',
+  'refused',
+  'unpatchable',
+  'failed',
+  'built',
+  'disproven',
+  'proven',
+  'released',
+] as const;
+
 const text = v.string();
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const seconds = v.pipe(v.number(), v.minValue(0), v.description('seconds'));
@@ -293,6 +309,34 @@ const compare = v.variant('outcome', [
   ...failures('compare'),
 ]);
 
+const convert = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('convert'),
+    outcome: v.literal('converted'),
+    kernel: text,
+    name: v.pipe(text, v.description('of the module')),
+    file: v.pipe(text, v.description('that was written')),
+    objects: patchedObjects,
+    symbols: v.pipe(
+      v.array(
+        v.strictObject({
+          symbol: v.pipe(text, v.description('in the module')),
+          object: v.pipe(text, v.description('who has it: vmlinux or a module')),
+          name: v.pipe(text, v.description('in the kernel')),
+          sympos: count,
+          patched: v.pipe(text, v.description('with which object it is resolved')),
+          how: v.picklist(['manifest', 'annotation', 'inferred']),
+          uses: v.pipe(count, v.description('relocations')),
+        }),
+      ),
+      v.description('symbols that became KLP relocations'),
+    ),
+    exports: v.pipe(v.array(text), v.description('exports of vmlinux that it uses in the ordinary way')),
+    findings: v.array(finding),
+  }),
+  ...failures('convert'),
+]);
+
 const judgement = {
   findings: v.pipe(v.array(finding), v.description('worst first')),
   suppressed: v.pipe(
@@ -570,6 +614,39 @@ const unload = v.variant('outcome', [
   ...failures('unload'),
 ]);
 
+const cell = v.strictObject({
+  kernel: text,
+  release: text,
+  fix: v.pipe(text, v.description('its id; * for the livepatch of all good fixes')),
+  cves: v.array(text),
+  state: v.picklist(cellStates),
+  reason: text,
+  next: v.optional(text),
+  findings: v.array(finding),
+  inputs: v.pipe(text, v.description('digest of everything that the state was derived from')),
+  artifact: v.optional(
+    v.strictObject({
+      name: text,
+      digest: v.pipe(text, v.description('SHA-256 of the module in the store')),
+      size: count,
+      report: v.pipe(text, v.description('SHA-256 of its report in the store')),
+      objects: v.array(v.strictObject({ name: text, functions: v.array(text) })),
+    }),
+  ),
+  group: v.optional(v.pipe(text, v.description('equal for cells that were changed in the same way'))),
+  proof: v.optional(v.strictObject({ verdict: v.picklist(['proven', 'failed']), digest: text })),
+});
+
+const matrix = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('matrix'),
+    outcome: v.pipe(v.picklist(['done', 'waiting']), v.description('waiting: a cell needs a human')),
+    cells: v.array(cell),
+    jobs: v.strictObject({ done: count, kept: count }),
+  }),
+  ...failures('matrix'),
+]);
+
 const demo = v.variant('outcome', [
   v.strictObject({
     command: v.literal('demo'),
@@ -599,6 +676,7 @@ export const schemas = {
   compare,
   assess,
   check,
+  convert,
   upgrade,
   explain,
   'who-inlines': whoInlines,
@@ -606,6 +684,7 @@ export const schemas = {
   load,
   disable,
   unload,
+  matrix,
   demo,
 } as const;
 

@@ -20,21 +20,24 @@ export class Nodes {
   protected readonly text: string;
   protected readonly file: string;
   protected readonly lines = new LineCounter();
+  /** Id of the findings. */
+  protected readonly id: string;
   /** Keys that have no value. */
   private readonly empty = new Set<Node>();
   /** What `${name}` stands for; undefined: it stays. */
   protected fill: (name: string) => string | undefined = () => undefined;
 
-  constructor(text: string, file: string) {
+  constructor(text: string, file: string, id = 'scenario') {
     this.text = text;
     this.file = file;
+    this.id = id;
   }
 
   protected wrong(at: Node | number, what: string, next?: string): undefined {
     const offset = typeof at === 'number' ? at : (at?.range?.[0] ?? 0);
     const { line, col } = this.lines.linePos(offset);
     this.findings.push({
-      id: 'scenario',
+      id: this.id,
       severity: 'error',
       what,
       ...(next === undefined ? {} : { next }),

@@ -1,0 +1,159 @@
+import { buildLivepatch, checkModule, checkUpgrade, reportHtml, reportJson } from '@klpkit/author';
+import { type Finding, Refusal, UsageError } from '@klpkit/findings';
+import { sha256File } from '@klpkit/host';
+import { type Kernel, openKernel } from '@klpkit/kernel';
+import { type Check, parseExpectation, proveLivepatch } from '@klpkit/prove';
+import { changeSet } from '../group.ts';
+import type { Store } from '../store.ts';
+import type { BuildJob, Job, JobInput, JobKernel, JobResult, MatrixCheck, ProveJob } from '../types.ts';
+import { jobFailure } from './failure.ts';
+
+/**
+ * Does one job: reads its inputs from the store, puts what it makes into it, and says what came out. The same job gives the same
+ * result wherever it runs. Never throws but for an abort.
+ */
+export async function runJob(job: Job, store: Store, signal?: AbortSignal): Promise<JobResult> {
+  try {
+    const kernel = await openJobKernel(job.kernel);
+    return job.kind === 'build'
+      ? await build(job, kernel, store, signal)
+      : await prove(job, kernel, store, signal);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    return jobFailure(error);
+  }
+}
+
+/** The kernel of a job, which must be the one that the matrix was read with. */
+async function openJobKernel({ id, image }: JobKernel): Promise<Kernel> {
+  const kernel = await openKernel(id);
+  const found = await sha256File(kernel.vmlinuz);
+  if (found !== image)
+    throw new UsageError(
+      `this machine's ${id} is another kernel: its image is ${found.slice(0, 16)}…, the matrix has ${image.slice(0, 16)}…`,
+      `klpkit kernel remove ${id}; klpkit kernel add ${id}`,
+    );
+  return kernel;
+}
+
+async function textOf(store: Store, { digest }: JobInput): Promise<string> {
+  return new TextDecoder().decode(await store.get(digest));
+}
+
+async function build(
+  job: BuildJob,
+  kernel: Kernel,
+  store: Store,
+  signal: AbortSignal | undefined,
+): Promise<JobResult> {
+  const patches = await Promise.all(
+    job.patches.map(async (input) => ({ name: input.name, text: await textOf(store, input) })),
+  );
+  let built: Awaited<ReturnType<typeof buildLivepatch>>;
+  try {
+    built = await buildLivepatch(kernel, patches, {
+      name: job.name,
+      overrides: new Map(Object.entries(job.overrides)),
+      ...(job.maxUnits ? { maxUnits: job.maxUnits } : {}),
+      signal,
+    });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { kind: 'build', outcome: outcomeOf(error.findings), findings: error.findings };
+  }
+  if (built.outcome === 'nothing')
+    return { kind: 'build', outcome: 'not-affected', findings: built.findings };
+  const file = `${job.name.replaceAll('_', '-')}.ko`;
+  const findings = [...built.findings];
+  const { judgement } = await checkModule(file, built.ko, { kernel });
+  const known = new Set(findings.map(({ id, what }) => `${id} ${what}`));
+  findings.push(...judgement.findings.filter(({ id, what }) => !known.has(`${id} ${what}`)));
+  if (job.shipped) {
+    const older = { file: job.shipped.name, bytes: await store.get(job.shipped.digest) };
+    const upgrade = await checkUpgrade(older, { file, bytes: built.ko }, kernel);
+    findings.push(...upgrade.findings.filter(({ id, what }) => !known.has(`${id} ${what}`)));
+  }
+  if (findings.some(({ severity }) => severity === 'error'))
+    return { kind: 'build', outcome: 'refused', findings };
+  await store.put(reportHtml(built.report, built.details));
+  return {
+    kind: 'build',
+    outcome: 'built',
+    artifact: {
+      name: file,
+      digest: await store.put(built.ko),
+      size: built.ko.length,
+      report: await store.put(reportJson(built.report)),
+      objects: built.plan.objects.map(({ name, functions }) => ({
+        name,
+        functions: functions.map(({ oldName }) => oldName),
+      })),
+    },
+    group: changeSet(built.ko).key,
+    findings,
+  };
+}
+
+/** What a refusal means for the fix: it may be in this kernel already, or not concern it. */
+function outcomeOf(findings: readonly Finding[]): 'fixed' | 'not-affected' | 'does-not-apply' | 'refused' {
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  const all = (id: string) => errors.length > 0 && errors.every((error) => error.id === id);
+  if (all('patch-already-applied')) return 'fixed';
+  if (all('not-built')) return 'not-affected';
+  // A fix that is there in part is not there.
+  if (errors.some(({ id }) => id === 'patch-does-not-apply' || id === 'patch-already-applied'))
+    return 'does-not-apply';
+  return 'refused';
+}
+
+async function prove(
+  job: ProveJob,
+  kernel: Kernel,
+  store: Store,
+  signal: AbortSignal | undefined,
+): Promise<JobResult> {
+  const proof = await proveLivepatch(
+    kernel,
+    {
+      livepatches: [
+        { module: await store.get(job.module.digest), objects: job.objects, checks: job.checks.map(checkOf) },
+      ],
+    },
+    signal ? { signal } : {},
+  );
+  const [livepatch] = proof.livepatches;
+  const findings = livepatch?.findings ?? [];
+  // Times and addresses differ from run to run; what is kept is what the same livepatch gives again.
+  const kept = {
+    kernel: proof.kernel,
+    verdict: proof.verdict,
+    module: job.module.digest,
+    objects: job.objects,
+    passes: livepatch?.passes.map(({ order, steps, checks }) => ({
+      order,
+      steps: steps.map(({ name, isOk }) => ({ name, isOk })),
+      checks: checks.map(({ command, before, patched, reverted }) => ({
+        command,
+        before: before?.isMet ?? null,
+        patched: patched?.isMet ?? null,
+        reverted: reverted?.isMet ?? null,
+      })),
+    })),
+    findings: findings.map(({ id, severity }) => ({ id, severity })),
+  };
+  return {
+    kind: 'prove',
+    outcome: proof.verdict === 'proven' ? 'proven' : 'disproven',
+    findings,
+    proof: await store.put(`${JSON.stringify(kept, undefined, 2)}\n`),
+  };
+}
+
+function checkOf({ run, before, patched, reverted }: MatrixCheck): Check {
+  return {
+    command: run,
+    ...(before ? { expectBefore: parseExpectation(before) } : {}),
+    ...(patched ? { expectPatched: parseExpectation(patched) } : {}),
+    ...(reverted ? { expectReverted: parseExpectation(reverted) } : {}),
+  };
+}

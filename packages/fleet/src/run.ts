@@ -1,0 +1,216 @@
+import { mapParallel, sha256File } from '@klpkit/host';
+import type { Kernel } from '@klpkit/kernel';
+import type { MatrixState } from './database.ts';
+import type { Engine } from './engine/types.ts';
+import { canonical, jobKey } from './keys.ts';
+import { type CellHead, cellOfBuild, cellOfProof, cellWithoutJob, isGood } from './states.ts';
+import type { Store } from './store.ts';
+import type {
+  BuildJob,
+  Cell,
+  Job,
+  JobInput,
+  JobKernel,
+  JobResult,
+  Matrix,
+  MatrixCheck,
+  MatrixFix,
+  ProveJob,
+} from './types.ts';
+
+/** Name of the livepatch of all good fixes, in place of a fix. */
+export const allFixes = '*';
+
+/** A kernel of the matrix, in the cache. */
+export interface OpenedKernel {
+  readonly kernel: Kernel;
+  readonly coveredUntil?: string;
+  /** Bytes of the livepatch in the field. */
+  readonly shipped?: { readonly name: string; readonly bytes: Uint8Array };
+}
+
+/** What a run is given. */
+export interface MatrixRun {
+  readonly matrix: Matrix;
+  readonly kernels: readonly OpenedKernel[];
+  /** Texts of the patches by their path in the matrix. */
+  readonly patches: ReadonlyMap<string, string>;
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly state: MatrixState;
+  /** Told of each cell that reaches an end, and of each job that is done or was done before. */
+  readonly onCell?: (cell: Cell) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a run gave: cells in the order of kernels and fixes, and how much of it was there before. */
+export interface MatrixResult {
+  readonly cells: readonly Cell[];
+  readonly jobs: { readonly done: number; readonly kept: number };
+}
+
+/**
+ * Takes every cell to an end. What an earlier run finished is read from the store and not done again; what failed for want of
+ * something is tried again. One cell's failure stops no other.
+ *
+ * @throws the signal's reason when aborted; what was finished stays finished
+ */
+export async function runMatrix(request: MatrixRun): Promise<MatrixResult> {
+  const run = new Run(request);
+  const { kernels, matrix, state } = request;
+  const fixes = [...matrix.fixes.map(({ id }) => id), ...(matrix.policy.cumulative ? [allFixes] : [])];
+  state.begin(kernels.flatMap(({ kernel }) => fixes.map((fix) => ({ kernel: kernel.id, fix }))));
+  // A kernel's cells begin in order; the engine takes as many jobs as it has places for.
+  const cells = await Promise.all(kernels.map((one) => run.kernel(one)));
+  return { cells: cells.flat(), jobs: { done: run.done, kept: run.kept } };
+}
+
+class Run {
+  done = 0;
+  kept = 0;
+  readonly #request: MatrixRun;
+
+  constructor(request: MatrixRun) {
+    this.#request = request;
+  }
+
+  async kernel(opened: OpenedKernel): Promise<Cell[]> {
+    const { matrix } = this.#request;
+    const { kernel } = opened;
+    const image: JobKernel = { id: kernel.id, image: await sha256File(kernel.vmlinuz) };
+    const cells = await mapParallel(matrix.fixes, this.#request.engine.width, (fix) =>
+      this.#cell(opened, image, fix),
+    );
+    if (!matrix.policy.cumulative) return cells;
+    return [...cells, await this.#release(opened, image, cells)];
+  }
+
+  async #cell({ kernel }: OpenedKernel, image: JobKernel, fix: MatrixFix): Promise<Cell> {
+    const head = (job: unknown): CellHead => ({
+      kernel: kernel.id,
+      release: kernel.release,
+      fix: fix.id,
+      cves: fix.cves,
+      inputs: this.#inputs(job),
+    });
+    const without = cellWithoutJob(head({ kernel: image, fix }), fix);
+    if (without) return this.#end(without);
+    const job: BuildJob = {
+      kind: 'build',
+      kernel: image,
+      name: moduleName(fix.id),
+      patches: await this.#patchesOf(fix, kernel),
+      overrides: fix.overrides,
+      ...this.#maxUnits(),
+    };
+    const { policy } = this.#request.matrix;
+    const built = cellOfBuild(
+      head({ job, checks: fix.checks, policy }),
+      await this.#do(kernel.id, fix.id, job),
+      policy.maxWarnings,
+    );
+    return this.#end(await this.#proven(image, built, fix.checks));
+  }
+
+  /** The livepatch of all fixes that are good on this kernel. */
+  async #release(opened: OpenedKernel, image: JobKernel, cells: readonly Cell[]): Promise<Cell> {
+    const { matrix, store } = this.#request;
+    const { kernel, shipped } = opened;
+    const good = matrix.fixes.filter((_, index) => {
+      const cell = cells[index];
+      return cell && isGood(cell, matrix.policy.prove);
+    });
+    const base = {
+      kernel: kernel.id,
+      release: kernel.release,
+      fix: allFixes,
+      cves: [...new Set(good.flatMap(({ cves }) => cves))].sort(),
+    };
+    if (good.length === 0)
+      return this.#end({
+        ...base,
+        inputs: this.#inputs({ kernel: image, good: [] }),
+        state: 'not-affected',
+        reason: 'no fix has a livepatch for this kernel',
+        findings: [],
+      });
+    const patches = (await Promise.all(good.map((fix) => this.#patchesOf(fix, kernel)))).flat();
+    const job: BuildJob = {
+      kind: 'build',
+      kernel: image,
+      name: moduleName(matrix.name),
+      patches,
+      overrides: Object.assign({}, ...good.map(({ overrides }) => overrides)) as Record<string, string>,
+      ...this.#maxUnits(),
+      ...(shipped ? { shipped: { name: shipped.name, digest: await store.put(shipped.bytes) } } : {}),
+    };
+    const checks = good.flatMap((fix) => fix.checks);
+    const head: CellHead = { ...base, inputs: this.#inputs({ job, checks, policy: matrix.policy }) };
+    const result = await this.#do(kernel.id, allFixes, job);
+    const built = cellOfBuild(head, result, matrix.policy.maxWarnings);
+    const cell = await this.#proven(image, built, checks);
+    return this.#end(isGood(cell, matrix.policy.prove) ? { ...cell, state: 'released' } : cell);
+  }
+
+  async #proven(image: JobKernel, cell: Cell, checks: readonly MatrixCheck[]): Promise<Cell> {
+    const { artifact } = cell;
+    if (cell.state !== 'built' || !artifact || !this.#request.matrix.policy.prove) return cell;
+    const job: ProveJob = {
+      kind: 'prove',
+      kernel: image,
+      module: { name: artifact.name, digest: artifact.digest },
+      objects: artifact.objects,
+      checks,
+    };
+    return cellOfProof(cell, await this.#do(cell.kernel, cell.fix, job));
+  }
+
+  /** Does a job unless its result is known. What failed is not known. */
+  async #do(kernel: string, fix: string, job: Job): Promise<JobResult> {
+    const { store, engine, state, signal } = this.#request;
+    const key = jobKey(job);
+    const known = await store.result(key);
+    if (known !== undefined) {
+      this.kept++;
+      return JSON.parse(known) as JobResult;
+    }
+    signal?.throwIfAborted();
+    state.enter(kernel, fix, job.kind);
+    const result = await engine.run(key, job, signal);
+    if (result.kind !== 'failed') await store.keep(key, canonical(result));
+    this.done++;
+    return result;
+  }
+
+  async #patchesOf(fix: MatrixFix, kernel: Kernel): Promise<JobInput[]> {
+    const { patches, store } = this.#request;
+    const paths =
+      fix.backports.find(({ release }) => kernel.release.startsWith(release))?.patches ?? fix.patches;
+    return Promise.all(
+      paths.map(async (path) => ({
+        name: path.replace(/^.*\//, ''),
+        digest: await store.put(patches.get(path) ?? ''),
+      })),
+    );
+  }
+
+  #maxUnits(): { maxUnits?: number } {
+    const { maxUnits } = this.#request.matrix.policy;
+    return maxUnits ? { maxUnits } : {};
+  }
+
+  #inputs(what: unknown): string {
+    return jobKey(what as Job);
+  }
+
+  #end(cell: Cell): Cell {
+    this.#request.state.write(cell);
+    this.#request.onCell?.(cell);
+    return cell;
+  }
+}
+
+/** `livepatch_web_1` for `web-1`. */
+function moduleName(id: string): string {
+  return `livepatch_${id.replaceAll('-', '_')}`;
+}

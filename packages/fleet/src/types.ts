@@ -1,0 +1,184 @@
+import type { Finding } from '@klpkit/findings';
+
+/** A command that shows a fix, and what it must say when. Texts are those of `klpkit prove`: a line, or `/regex/`. */
+export interface MatrixCheck {
+  readonly run: string;
+  readonly before?: string;
+  readonly patched?: string;
+  readonly reverted?: string;
+}
+
+/** A kernel of the matrix as it was written. */
+export interface MatrixKernel {
+  /** `debian:6.12.117+deb12-amd64`, or a series, `debian:6.12`, which the newest of it stands for. */
+  readonly id: string;
+  /** Day until which it is looked after, `2027-06-30`. */
+  readonly coveredUntil?: string;
+  /** The livepatch that is in the field for it, relative to the matrix. */
+  readonly shipped?: string;
+}
+
+/** A fix of the matrix as it was written. */
+export interface MatrixFix {
+  /** Own name, `[a-z0-9][a-z0-9-]*`; the key of the fix, since neither a CVE nor a commit is one. */
+  readonly id: string;
+  readonly title?: string;
+  /** May be empty. */
+  readonly cves: readonly string[];
+  /** Patches in their order, relative to the matrix. */
+  readonly patches: readonly string[];
+  /** Other patches for kernels whose release begins so. */
+  readonly backports: readonly { readonly release: string; readonly patches: readonly string[] }[];
+  /** Beginnings of the releases that it is for; empty: all. */
+  readonly releases: readonly string[];
+  /** Findings that the author answers for: id and reason. */
+  readonly overrides: Readonly<Record<string, string>>;
+  readonly checks: readonly MatrixCheck[];
+  /** Why no livepatch can be made of it, and what has the fix instead. */
+  readonly unpatchable?: string;
+}
+
+/** What is done with every cell. */
+export interface MatrixPolicy {
+  /** Prove what was built; default true. */
+  readonly prove: boolean;
+  /** Make one livepatch of all good fixes for each kernel; default true. */
+  readonly cumulative: boolean;
+  /** Most warnings of a build that pass without a human; absent: any. */
+  readonly maxWarnings?: number;
+  /** Most units that a header may reach. */
+  readonly maxUnits?: number;
+}
+
+/** A matrix file as it was read. Paths are relative to its folder and stay inside it. */
+export interface Matrix {
+  readonly name: string;
+  readonly kernels: readonly MatrixKernel[];
+  readonly fixes: readonly MatrixFix[];
+  readonly policy: MatrixPolicy;
+}
+
+/** States of a cell. `failed` means that we could not find out; `refused` that we did. */
+export const cellStates = [
+  'unknown',
+  'fixed',
+  'not-affected',
+  'not-for-this-kernel',
+  'does-not-apply',
+  'refused',
+  'unpatchable',
+  'failed',
+  'built',
+  'disproven',
+  'proven',
+  'released',
+] as const;
+
+/** See {@link cellStates}. */
+export type CellState = (typeof cellStates)[number];
+
+/** What became of one fix on one kernel, or of all good fixes together. A pure function of its inputs: no times, no paths. */
+export interface Cell {
+  readonly kernel: string;
+  readonly release: string;
+  /** The fix; `*` for the livepatch of all good fixes. */
+  readonly fix: string;
+  readonly cves: readonly string[];
+  readonly state: CellState;
+  /** Why it is in this state, in a sentence. */
+  readonly reason: string;
+  /** What to do next; absent where nothing is to be done. */
+  readonly next?: string;
+  readonly findings: readonly Finding[];
+  /** Digest of everything that the state was derived from. */
+  readonly inputs: string;
+  readonly artifact?: Artifact;
+  /** Key of cells that were changed in the same way; see `changeKey`. */
+  readonly group?: string;
+  readonly proof?: { readonly verdict: 'proven' | 'failed'; readonly digest: string };
+}
+
+/** A livepatch in the store. */
+export interface Artifact {
+  readonly name: string;
+  /** SHA-256 of the module in the store. */
+  readonly digest: string;
+  readonly size: number;
+  /** SHA-256 of its report, JSON. */
+  readonly report: string;
+  readonly objects: readonly { readonly name: string; readonly functions: readonly string[] }[];
+}
+
+/** Part of what a job is given: bytes that are in the store. */
+export interface JobInput {
+  readonly name: string;
+  /** SHA-256. */
+  readonly digest: string;
+}
+
+/** The kernel of a job. A worker that has another of that name declines. */
+export interface JobKernel {
+  readonly id: string;
+  /** SHA-256 of the shipped image. */
+  readonly image: string;
+}
+
+/** Builds a livepatch of fixes, and judges it. */
+export interface BuildJob {
+  readonly kind: 'build';
+  readonly kernel: JobKernel;
+  /** Name of the module. */
+  readonly name: string;
+  /** Patches in their order. */
+  readonly patches: readonly JobInput[];
+  readonly overrides: Readonly<Record<string, string>>;
+  readonly maxUnits?: number;
+  /** The livepatch that is in the field, which the new one follows. */
+  readonly shipped?: JobInput;
+}
+
+/** Proves a livepatch. */
+export interface ProveJob {
+  readonly kind: 'prove';
+  readonly kernel: JobKernel;
+  readonly module: JobInput;
+  readonly objects: readonly { readonly name: string; readonly functions: readonly string[] }[];
+  readonly checks: readonly MatrixCheck[];
+}
+
+/** A unit of work, named by the digest of its content; it can be done by any worker that has the kernel. */
+export type Job = BuildJob | ProveJob;
+
+/** What a job gave. Only what another try cannot change is kept in the store. */
+export type JobResult =
+  | {
+      readonly kind: 'build';
+      readonly outcome: 'built';
+      readonly artifact: Artifact;
+      readonly group: string;
+      readonly findings: readonly Finding[];
+    }
+  | {
+      readonly kind: 'build';
+      readonly outcome: 'fixed' | 'not-affected' | 'does-not-apply' | 'refused';
+      readonly findings: readonly Finding[];
+    }
+  | {
+      readonly kind: 'prove';
+      readonly outcome: 'proven' | 'disproven';
+      readonly findings: readonly Finding[];
+      /** SHA-256 of the proof, JSON. */
+      readonly proof: string;
+    }
+  | JobFailure;
+
+/** We could not find out. `environment` and `resource` may be tried again; `input` and `defect` may not. */
+export interface JobFailure {
+  readonly kind: 'failed';
+  readonly class: 'environment' | 'resource' | 'input' | 'defect';
+  readonly message: string;
+  readonly next?: string;
+}
+
+/** Version of jobs, results and cells; a worker takes jobs of its own only. */
+export const jobFormat = 1;
