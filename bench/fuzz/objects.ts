@@ -2,11 +2,17 @@
 // Only a FormatError or a Refusal may come of it; anything else, a case that lasts, or memory that grows is shown with its seed.
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { compareObjects, readObjectModel } from '../../packages/compare/src/index.ts';
+import {
+  compareObjects,
+  compareTypes,
+  readObjectModel,
+  typesOfObjects,
+} from '../../packages/compare/src/index.ts';
 import { compile, kernelFlags } from '../../packages/compare/src/testing/compile.ts';
 import { machines } from '../../packages/compare/src/testing/machines.ts';
 import { mutate, randomOf } from '../../packages/compare/src/testing/mutate.ts';
 import { unitHead, unitParts } from '../../packages/compare/src/testing/unit.ts';
+import { readElf } from '../../packages/formats/src/index.ts';
 
 /** A case may take so long, in milliseconds of its thread; the objects take a few each. */
 const longestCase = 2_000;
@@ -29,6 +35,11 @@ async function corpus(): Promise<Uint8Array[]> {
     const char *const names[] = { "one", "two" };
     int outer(int n) { if (unlikely(n == 5)) cold_external("rare"); printk("text %d", hidden); return inner(n) + 1; }
     int choose(unsigned n) { switch (n) { case 0: return 3; case 1: return 17; case 2: return 4; case 3: return 99; } return external(0); }`;
+  const typed = `
+    enum kind { NONE = -1, SOME = 7 }; typedef struct { short a; char b; } pair;
+    struct tree { struct tree *left, *right; union { long value; struct { unsigned low : 3, high : 20; }; }; pair list[2][3];
+      enum kind kind; int (*call)(struct tree *, ...); char tail[]; };
+    int visit(struct tree *tree) { return tree->call(tree->left, tree->kind, tree->list[1][2].a); }`;
   const clang = kernelFlags.filter((flag) => flag !== '-mrecord-mcount');
   return Promise.all([
     compile(unitHead + unitParts.join('\n')),
@@ -36,6 +47,9 @@ async function corpus(): Promise<Uint8Array[]> {
     ...machines.slice(1).map(({ flags, compiler }) => compile(plain, [], flags, compiler)),
     compile(plain, ['-fsanitize=kcfi'], clang, 'clang-19'),
     compile(plain, [], clang, 'clang-14'),
+    compile(typed, ['-gbtf']),
+    compile(typed, ['-g']),
+    compile(typed, ['-gdwarf-4'], clang, 'clang-19'),
   ]);
 }
 
@@ -47,6 +61,8 @@ function attempt(objects: readonly Uint8Array[], seed: number): boolean {
     const model = readObjectModel(hostile);
     compareObjects(readObjectModel(original), model);
     compareObjects(model, readObjectModel(random() < 0.5 ? original : mutate(original, random)));
+    const types = typesOfObjects(readElf(original), model.elf);
+    if (types) compareTypes(types.before, types.after);
     return true;
   } catch (error) {
     if (error instanceof Error && (error.name === 'FormatError' || error.name === 'Refusal')) return false;

@@ -31,7 +31,7 @@ function spawned(argv: readonly string[], env: Record<string, string> = {}) {
   });
 }
 
-function compiled(name: string, source: string, compiler = 'gcc-12'): string {
+function compiled(name: string, source: string, compiler = 'gcc-12', flags: readonly string[] = []): string {
   const path = join(folder, `${name}.o`);
   execFileSync(
     compiler,
@@ -39,6 +39,7 @@ function compiled(name: string, source: string, compiler = 'gcc-12'): string {
       '-O2',
       '-ffunction-sections',
       '-fdata-sections',
+      ...flags,
       ...(compiler === 'gcc-12' ? ['-mcmodel=kernel'] : []),
       '-fno-pie',
       '-c',
@@ -213,6 +214,27 @@ describe('compare', () => {
     expect(stdout).toContain('changed  limit (data)');
     expect(stdout).toMatch(/^error KLP\d+: .*limit/m);
     expect(code).toBe(1);
+  });
+
+  it('compares types by debug information, and says when there is none', async () => {
+    const it = (members: string) => `struct it { ${members} };\nlong get(struct it *p) { return p->last; }\n`;
+    const debug = (name: string, members: string) => compiled(name, it(members), 'gcc-12', ['-g']);
+    const before = debug('types-before', 'char a; long last;');
+    const { code, stdout } = await klpkit('compare', before, debug('types-after', 'char a, b; long last;'));
+    expect(stdout).toContain('1 function is the same');
+    expect(stdout).toMatch(/^error KLP502: .*struct it changes its layout: b is added at offset 1/m);
+    expect(code).toBe(1);
+    const same = await klpkit('compare', before, before);
+    expect(same.stdout).not.toContain('types-not-compared');
+    expect(same.code).toBe(4);
+    const plain = await klpkit('compare', before, compiled('types-none', it('char a, b; long last;')));
+    expect(plain.stdout).toContain(
+      'note types-not-compared: changed structures and enumerations are not looked',
+    );
+    expect(plain.code).toBe(4);
+    const packed = compiled('types-packed', it('char a, b; long last;'), 'gcc-12', ['-g', '-gz=zlib']);
+    const compressed = await klpkit('compare', before, packed);
+    expect(compressed.stdout).toMatch(/types-not-compared: .*\(\.debug_info\) is compressed/);
   });
 });
 

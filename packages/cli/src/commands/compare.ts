@@ -62,16 +62,33 @@ async function entrySizes(name: string): Promise<ReadonlyMap<string, number>> {
   );
 }
 
-/** What differs in the types of two objects; nothing when one has none. */
-async function typeFindings(before: ObjectModel, after: ObjectModel): Promise<Finding[]> {
-  const { compareTypes, enumFinding, layoutFinding } = await import('@klpkit/compare');
-  const [had, has] = [before, after].map((model) => {
-    const section = model.elf.sections.find(({ name }) => name === '.BTF');
-    return section && model.bytes(section);
+/** What differs in the types of two objects, or why that is not known: their code can be compared all the same. */
+async function typeFindings(
+  before: ObjectModel,
+  after: ObjectModel,
+): Promise<{ found: Finding[]; unknown: Finding[] }> {
+  const { compareTypes, enumFinding, layoutFinding, typesOfObjects } = await import('@klpkit/compare');
+  const { FormatError } = await import('@klpkit/formats');
+  const unknown = (what: string): Finding => ({
+    id: 'types-not-compared',
+    severity: 'note',
+    what: `changed structures and enumerations are not looked for: ${what}`,
+    next: 'compile both sides with -g and -gz=none, or both with -gbtf',
   });
-  if (!had || !has) return [];
-  const { layouts, enums } = compareTypes(had, has);
-  return [...layouts.map((change) => layoutFinding(change)), ...enums.map((change) => enumFinding(change))];
+  try {
+    const types = typesOfObjects(before.elf, after.elf);
+    if (!types) return { found: [], unknown: [unknown('not both objects have types')] };
+    const { layouts, enums } = compareTypes(types.before, types.after);
+    const facts = { from: types.from };
+    const found = [
+      ...layouts.map((change) => layoutFinding(change, facts)),
+      ...enums.map((change) => enumFinding(change, facts)),
+    ];
+    return { found, unknown: [] };
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return { found: [], unknown: [unknown(error.message)] };
+  }
 }
 
 function functionFacts(change: FunctionChange): Compared['functions'][number] {
@@ -93,7 +110,7 @@ export const compareCommand = buildCommand<{ json: boolean; kernel?: string }, [
       'Says which functions and data differ, how, and what of it a livepatch could not carry. Differences that mean nothing',
       '(addresses, names of the compiler, line numbers of WARN) are looked through. Ends with code 0 when there is a change',
       'that can be livepatched, 1 when something stands in the way, 4 when nothing changed. Compile both sides with',
-      '-ffunction-sections -fdata-sections, and -gbtf for types. Objects may be for x86-64, arm64, ppc64le or s390x; with',
+      '-ffunction-sections -fdata-sections, and -g or -gbtf for types. Objects may be for x86-64, arm64, ppc64le or s390x; with',
       '--kernel, sizes of table entries are those of that kernel, else those that the objects show.',
       '',
       'EXAMPLE',
@@ -122,14 +139,12 @@ export const compareCommand = buildCommand<{ json: boolean; kernel?: string }, [
     const comparison = await comparisonOf(beforePath, afterPath, sizes);
     const { obstacles } = await import('@klpkit/compare');
     const { before, after, functions, data } = comparison;
-    const findings = [
-      ...comparison.findings,
-      ...(await typeFindings(before, after)),
-      ...obstacles(comparison),
-    ];
+    const types = await typeFindings(before, after);
+    const differences = [...comparison.findings, ...types.found, ...obstacles(comparison)];
+    const findings = [...differences, ...types.unknown];
     const touched = functions.filter(({ status }) => status !== 'same').map(functionFacts);
     const unchanged = functions.length - touched.length;
-    const isSame = touched.length === 0 && data.length === 0 && findings.length === 0;
+    const isSame = touched.length === 0 && data.length === 0 && differences.length === 0;
     if (context.isJson) {
       const answer: Answer<'compare'> = {
         command: 'compare',

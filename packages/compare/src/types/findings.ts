@@ -1,9 +1,12 @@
 import type { Certainty, Finding } from '@klpkit/findings';
+import type { TypeSource } from './compare.ts';
 import type { EnumChange } from './enums.ts';
 import { type LayoutChange, nameOfType } from './layouts.ts';
 
 /** What is known of a changed type beyond the two compilations. */
 export interface TypeFacts {
+  /** Where the types of both sides are from; BTF unless told otherwise. */
+  readonly from?: TypeSource;
   /** Who else relies on it, as the end of a sentence: `3 functions take it (…)`; absent where that was not looked for. */
   readonly users?: string;
   /** What else the finding rests on, in words. */
@@ -15,7 +18,7 @@ export interface TypeFacts {
   readonly file?: string;
 }
 
-const fromBoth = 'types that the compiler wrote for both sides (BTF)';
+const fromBoth = ({ from = 'BTF' }: TypeFacts) => `types that the compiler wrote for both sides (${from})`;
 
 /** KLP502 for a structure, union or named aggregate: an error, or a note for a type of which no object outlives a call. */
 export function layoutFinding(change: LayoutChange, facts: TypeFacts = {}): Finding {
@@ -25,7 +28,7 @@ export function layoutFinding(change: LayoutChange, facts: TypeFacts = {}): Find
     id: 'KLP502',
     what: `${name} changes its layout: ${change.difference}${held}`,
     at: { ...(facts.file === undefined ? {} : { file: facts.file }), symbol: change.name },
-    evidence: [fromBoth, ...(facts.evidence ?? [])],
+    evidence: [fromBoth(facts), ...(facts.evidence ?? [])],
   };
   if (facts.assumed !== undefined)
     return {
@@ -57,7 +60,7 @@ export function enumFinding(change: EnumChange, facts: TypeFacts = {}): Finding 
       ...(facts.file === undefined ? {} : { file: facts.file }),
       symbol: changed[0]?.name ?? name,
     },
-    evidence: [fromBoth, ...(facts.evidence ?? [])],
+    evidence: [fromBoth(facts), ...(facts.evidence ?? [])],
     ...(facts.certainty ? { certainty: facts.certainty } : {}),
   };
   if (isAppended && !sizes)

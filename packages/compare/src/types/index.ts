@@ -1,4 +1,4 @@
-export { compareTypes, type TypeChanges } from './compare.ts';
+export { compareTypes, type TypeChanges, type TypeSource, typesOfObjects } from './compare.ts';
 export type { EnumChange } from './enums.ts';
 export { enumFinding, layoutFinding, type TypeFacts } from './findings.ts';
 export { type LayoutChange, layoutDifference, nameOfType } from './layouts.ts';

@@ -1,4 +1,4 @@
-import { BTF_KIND, type Btf, type BtfStruct } from '@klpkit/formats';
+import { BTF_KIND, type Btf, type BtfStruct, FormatError } from '@klpkit/formats';
 
 /** A structure, union, or type name of an unnamed one whose layout differs between two compilations of a unit. */
 export interface LayoutChange {
@@ -212,16 +212,27 @@ function place(member: Member | undefined): string {
   return bits % 8 === 0 ? `offset ${bits / 8}` : `bit ${bits}`;
 }
 
-/** Anonymous aggregates within each other; damaged types could go on for ever. */
+/** Anonymous aggregates within each other, and members in all of them; damaged types could go on for ever. */
 const deepest = 32;
+const mostMembers = 1 << 16;
 
 /** Members with those of anonymous structures and unions in their place. */
-function flatMembers(btf: Btf, struct: BtfStruct, base: number, depth = 0): Member[] {
+function flatMembers(
+  btf: Btf,
+  struct: BtfStruct,
+  base: number,
+  depth = 0,
+  budget = { left: mostMembers },
+): Member[] {
   return struct.members.flatMap((member) => {
+    if (--budget.left < 0)
+      throw new FormatError(
+        `btf: more than ${mostMembers} members in a structure and the unnamed ones in it`,
+      );
     const offsetBits = base + member.offsetBits;
     const type = btf.resolve(member.type);
     if (depth < deepest && isAggregate(btf, type) && btf.name(type) === '') {
-      const inner = flatMembers(btf, btf.struct(type), offsetBits, depth + 1);
+      const inner = flatMembers(btf, btf.struct(type), offsetBits, depth + 1, budget);
       return member.name === ''
         ? inner
         : inner.map((each) => ({ ...each, name: `${member.name}.${each.name}` }));

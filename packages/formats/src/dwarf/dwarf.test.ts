@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ElfFile, findSection, readElf, readRela, SHF, SHT } from '../elf/index.ts';
 import { FormatError } from '../error.ts';
-import { type InlinedCall, readDwarf, readLines } from './index.ts';
+import { type InlinedCall, readDwarf, readLines, typesOfDwarf } from './index.ts';
 
 /** Two levels of inlining, a header, a cold part, a clone, a function that is only inlined, and one whose code is all gone. */
 const header = `static inline __attribute__((always_inline)) int twice(int value)
@@ -212,6 +212,7 @@ describe('what is not the format', () => {
   const read = (elf: ElfFile) => {
     const dwarf = readDwarf(elf);
     void dwarf.functions;
+    typesOfDwarf(elf);
     return readLines(elf);
   };
 

@@ -8,3 +8,4 @@ export {
   type SourceFunction,
 } from './dwarf.ts';
 export type { LineRow, SourceLine } from './line.ts';
+export { typesOfDwarf } from './types.ts';

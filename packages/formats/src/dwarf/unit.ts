@@ -286,14 +286,16 @@ function indexedAddress(sections: DebugSections, unit: Unit, index: number): num
   return sections.at('.debug_addr', offset, 'an address').unsigned(unit.addressSize);
 }
 
-function reference(unit: Unit, cursor: Cursor, form: number): number | undefined {
+/** Offset in .debug_info of the entry that a form leads to; `undefined` for one of another unit or file. */
+export function reference(unit: Unit, cursor: Cursor, form: number): number | undefined {
   const value = formNumber(cursor, form, unit, 0);
   // A type of another unit or file: nothing of ours refers to code that way.
   if (form === DW_FORM.ref_sig8 || form === DW_FORM.ref_sup4 || form === DW_FORM.ref_sup8) return undefined;
   return form === DW_FORM.ref_addr ? value : unit.start + value;
 }
 
-function formString(sections: DebugSections, unit: Unit, cursor: Cursor, form: number): string {
+/** The string in a form of one. */
+export function formString(sections: DebugSections, unit: Unit, cursor: Cursor, form: number): string {
   if (form === DW_FORM.string) return cursor.string();
   const value = formNumber(cursor, form, unit, 0);
   if (form === DW_FORM.strp) return sections.stringAt('.debug_str', value);
