@@ -4,6 +4,7 @@ import { run } from '@klpkit/host';
 import { compileEnvironment, type Kernel, type Unit } from '@klpkit/kernel';
 import { argumentsFor } from '../compile/argv.ts';
 import type { Overlay } from '../overlay/index.ts';
+import { type Introduced, introducedBy } from './headers.ts';
 
 /** A unit's text after the kernel's own preprocessor. */
 export interface Expansion {
@@ -13,8 +14,8 @@ export interface Expansion {
   readonly files: readonly string[];
   /** Names that occur in the text of any file but the unit's own. */
   readonly namesInHeaders: ReadonlySet<string>;
-  /** Names that occur in one file. */
-  readonly filesWith: (name: string) => readonly string[];
+  /** What each `#include` of the unit's own files brings that those before it do not, by `file:line` of the directive. */
+  readonly brought: () => ReadonlyMap<string, Introduced>;
 }
 
 /**
@@ -37,7 +38,7 @@ export async function expand(
     .find((path) => existsSync(path));
   const cwd = kernel.buildDir === kernel.sourceDir ? root : kernel.buildDir;
   const env = await compileEnvironment(kernel);
-  const { code, stdout, stderr } = await run([...argv, '-w', '-E', source ?? unit.source], {
+  const { code, stdout, stderr } = await run([...argv, '-w', '-E', '-dD', source ?? unit.source], {
     cwd,
     env,
     check: false,
@@ -69,48 +70,53 @@ export function readExpansion(
   let file = '';
   let line = 0;
   let own: string[] | undefined;
-  const others = new Map<string, string[]>();
-  let other: string[] = [];
+  const others = new Set<string>();
+  const texts = new Map<string, { code: string[]; defines: string[] }>();
+  let brings: { code: string[]; defines: string[] } = { code: [], defines: [] };
+  let include = '';
   for (const content of text.split('\n')) {
     if (content.startsWith('# ')) {
       const marker = /^# (\d+) "((?:[^"\\]|\\.)*)"/.exec(content);
       if (marker) {
-        line = Number(marker[1]);
-        file = pathOf(marker[2].replaceAll('\\"', '"'));
-        own = undefined;
-        if (isOwn(file)) {
-          own = lines.get(file) ?? [];
-          lines.set(file, own);
+        const to = pathOf(marker[2].replaceAll('\\"', '"'));
+        if (isOwn(to)) {
+          own = lines.get(to) ?? [];
+          lines.set(to, own);
         } else {
-          other = others.get(file) ?? [];
-          others.set(file, other);
+          // A directive of an own file is left for its header: the line counted last is that of the directive.
+          if (own) include = `${file}:${line}`;
+          own = undefined;
+          others.add(to);
+          const known = texts.get(include);
+          brings = known ?? { code: [], defines: [] };
+          if (!known) texts.set(include, brings);
         }
+        line = Number(marker[1]);
+        file = to;
         continue;
       }
     }
-    if (own) own[line] = own[line] === undefined ? content : `${own[line]} ${content}`;
-    else if (content !== '') other.push(content);
+    if (content.startsWith('#define ') || content.startsWith('#undef ')) {
+      if (!own) brings.defines.push(content);
+    } else if (own) own[line] = own[line] === undefined ? content : `${own[line]} ${content}`;
+    else if (content !== '') brings.code.push(content);
     line++;
   }
   let names: Set<string> | undefined;
-  const byFile = new Map<string, Set<string>>();
-  const namesOf = (path: string) => {
-    let known = byFile.get(path);
-    if (!known) {
-      known = new Set();
-      for (const content of others.get(path) ?? []) for (const name of wordsOf(content)) known.add(name);
-      byFile.set(path, known);
-    }
-    return known;
-  };
+  let brought: Map<string, Introduced> | undefined;
   return {
     linesOf: (path) => lines.get(path),
-    files: [...new Set([...lines.keys(), ...others.keys()])].sort(),
+    files: [...new Set([...lines.keys(), ...others])].sort(),
     get namesInHeaders() {
-      names ??= new Set([...others.keys()].flatMap((path) => [...namesOf(path)]));
+      names ??= new Set([...texts.values()].flatMap(({ code }) => code.flatMap(wordsOf)));
       return names;
     },
-    filesWith: (name) => [...others.keys()].filter((path) => namesOf(path).has(name)),
+    brought() {
+      brought ??= new Map(
+        [...texts].map(([key, list]) => [key, introducedBy(list.code.join('\n'), list.defines)]),
+      );
+      return brought;
+    },
   };
 }
 

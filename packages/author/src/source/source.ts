@@ -21,13 +21,15 @@ import type { Extraction, Resolver } from '../extract/index.ts';
 import { type Fix, type PatchText, readFix } from '../fix/index.ts';
 import { makeOverlay, type Overlay } from '../overlay/index.ts';
 import { type KernelNames, kernelNames } from '../symbols/index.ts';
-import { compileGenerated, type Diagnostic } from './compile.ts';
+import { type Compiled, compileGenerated, type Diagnostic } from './compile.ts';
 import { type Expansion, expand } from './expansion.ts';
 import { decideFates, type Fates } from './fates.ts';
+import { neededHeaders } from './headers.ts';
 import { isIncludedSource, type Part, readUnitText, type UnitText } from './model.ts';
 import { planSource, type SourcePlan } from './plan.ts';
 import { findSymbols, type Symbols } from './symbols.ts';
 import { loadSyntax, type Syntax } from './syntax.ts';
+import { tokensOf } from './tokens.ts';
 import { prefix, type WrittenUnit, writeUnit } from './write.ts';
 
 /** Options of {@link writeSource}. */
@@ -325,33 +327,34 @@ class UnitSource {
   async #settle(expansion: Expansion, text: UnitText, fates: Fates, resolver: Resolver): Promise<UnitResult> {
     const { judged, compared, extraction } = this.#work;
     const { unit } = judged;
-    const { syntax, nameOf, madeFor, folder, names, provided, signal } = this.#tools;
+    const { syntax, nameOf, madeFor, names, provided } = this.#tools;
     const lengthOf = arrayLengths(compared.before.types);
     const wanted = new Set(extraction.added.filter(({ binding }) => binding !== 0).map(({ name }) => name));
     const undeclared = new Set<string>();
     const unused = new Set<string>();
     let readsKeys = false;
-    const dropped = new Set<Part>();
     for (;;) {
       const plan = planSource({ unit: unit.source, text, fates, syntax, wanted, unused });
       const found = [...fates.findings, ...plan.findings];
       if (found.some(({ severity }) => severity === 'error'))
         return { ...failed(unit.source, ''), findings: found };
-      const written = writeUnit({
-        source: unit.source,
-        object: unit.owner,
-        text,
-        plan,
-        syntax,
-        isDeclared: (name) => !undeclared.has(name) && expansion.namesInHeaders.has(name),
-        lengthOf,
-        dropped,
-        readsKeys,
-        madeFor,
-        nameOf,
-      });
-      const compiled = await compileGenerated(this.#kernel, unit, written.text, folder, signal);
-      this.turns++;
+      const write = (dropped: ReadonlySet<Part>, keepsLines: boolean) =>
+        writeUnit({
+          source: unit.source,
+          object: unit.owner,
+          text,
+          plan,
+          syntax,
+          isDeclared: (name) => !undeclared.has(name) && expansion.namesInHeaders.has(name),
+          lengthOf,
+          dropped,
+          keepsLines,
+          readsKeys,
+          madeFor,
+          nameOf,
+        });
+      const written = write(new Set(), true);
+      const compiled = await this.#compile(written.text);
       const isLast = this.turns >= mostTurns;
       if (!compiled.object) {
         if (!isLast && this.#learn(compiled.diagnostics, text, plan, wanted, undeclared)) continue;
@@ -376,13 +379,61 @@ class UnitSource {
         continue;
       }
       const positions = positionsOf(fates, resolver, unit.source);
-      return {
+      const dropped = await this.#needless(
+        expansion,
+        text,
+        plan,
         written,
+        compiled.object,
+        (parts) => write(parts, true).text,
+      );
+      return {
+        written: write(dropped, false),
         symbols,
         positions: positions.known,
         findings: [...found, ...symbols.findings, ...positions.findings],
       };
     }
+  }
+
+  async #compile(text: string): Promise<Compiled> {
+    this.turns++;
+    return compileGenerated(
+      this.#kernel,
+      this.#work.judged.unit,
+      text,
+      this.#tools.folder,
+      this.#tools.signal,
+    );
+  }
+
+  /** The `#include`s without which the compiler makes the same object. */
+  async #needless(
+    expansion: Expansion,
+    text: UnitText,
+    plan: SourcePlan,
+    written: WrittenUnit,
+    object: Uint8Array,
+    textWithout: (dropped: ReadonlySet<Part>) => string,
+  ): Promise<Set<Part>> {
+    const brought = expansion.brought();
+    const used = new Set([...plan.modes.keys()].flatMap((part) => wordsIn(part.expanded)));
+    for (const word of wordsIn(written.text)) used.add(word);
+    const needed = neededHeaders(brought, used);
+    const includes = text.parts.filter(({ item }) => item.word === 'include');
+    for (let turn = 0; turn < 4; turn++) {
+      const dropped = new Set(includes.filter(({ item }) => !needed.has(`${item.file}:${item.line}`)));
+      if (dropped.size === 0) return dropped;
+      const compiled = await this.#compile(textWithout(dropped));
+      if (compiled.object) return equalBytes(compiled.object, object) ? dropped : new Set();
+      const missed = new Set(
+        compiled.diagnostics.flatMap(({ names }) => names.flatMap((name) => [name, `tag ${name}`])),
+      );
+      const { size } = needed;
+      for (const key of neededHeaders(brought, missed)) needed.add(key);
+      if (needed.size === size) return new Set();
+    }
+    return new Set();
   }
 
   /** Takes from the compiler's messages what is missing. */
@@ -423,6 +474,20 @@ function prune(
     }
   }
   return unused.size > size;
+}
+
+/** Names in a text, and keys of tags; those in directives as well. */
+function wordsIn(text: string): string[] {
+  const words: string[] = [];
+  for (const { kind, text: word } of tokensOf(text)) {
+    if (kind === 'name') words.push(word, `tag ${word}`);
+    else if (kind === 'directive' && !/^#\s*include/.test(word)) words.push(...wordsIn(word.slice(1)));
+  }
+  return words;
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 const noSymbols: Symbols = { symbols: [], moduleKeys: [], findings: [] };

@@ -10,9 +10,19 @@ export interface Token {
   readonly line: number;
 }
 
-const marks = ['>>=', '<<=', '...', '->', '++', '--', '<<', '>>', '<=', '>=', '==', '!=', '&&', '||'];
-const moreMarks = ['+=', '-=', '*=', '/=', '%=', '&=', '|=', '^=', '##'];
-const longMarks = [...marks, ...moreMarks];
+const longMarks = new Set([
+  ...['>>=', '<<=', '...', '->', '++', '--', '<<', '>>', '<=', '>=', '==', '!=', '&&', '||'],
+  ...['+=', '-=', '*=', '/=', '%=', '&=', '|=', '^=', '##'],
+]);
+
+/** 1 for what a name begins with, 2 for digits, by code; above 127 all is taken for letters. */
+const classes = new Uint8Array(128);
+for (let code = 0; code < 128; code++) {
+  const letter = String.fromCharCode(code);
+  if (/[A-Za-z_$]/.test(letter)) classes[code] = 1;
+  else if (/[0-9]/.test(letter)) classes[code] = 2;
+}
+const isPart = (code: number) => code > 127 || classes[code] !== 0;
 
 /**
  * Cuts a text into tokens. What the compiler would refuse (a string without an end) ends at the end of its line: the text is the
@@ -28,12 +38,14 @@ export function tokensOf(text: string, withDirectives = true): Token[] {
   const length = text.length;
   const add = (kind: Token['kind'], end: number) => {
     tokens.push({ kind, text: text.slice(at, end), start: at, end, line });
-    for (let i = text.indexOf('\n', at); i >= 0 && i < end; i = text.indexOf('\n', i + 1)) line++;
+    if (kind === 'directive' || kind === 'text')
+      for (let i = at; i < end; i++) if (text.charCodeAt(i) === 10) line++;
     at = end;
     isLineStart = false;
   };
   while (at < length) {
     const letter = text[at];
+    const code = text.charCodeAt(at);
     if (letter === '\n') {
       line++;
       at++;
@@ -45,36 +57,30 @@ export function tokensOf(text: string, withDirectives = true): Token[] {
     } else if (letter === '/' && text[at + 1] === '*') {
       const close = text.indexOf('*/', at + 2);
       const end = close < 0 ? length : close + 2;
-      for (let i = text.indexOf('\n', at); i >= 0 && i < end; i = text.indexOf('\n', i + 1)) line++;
+      for (let i = at; i < end; i++) if (text.charCodeAt(i) === 10) line++;
       at = end;
     } else if (letter === '/' && text[at + 1] === '/') at = lineEnd(text, at);
     else if (letter === '#' && isLineStart && withDirectives) add('directive', directiveEnd(text, at));
-    else if (isNameStart(letter)) {
+    else if (code > 127 || classes[code] === 1) {
       let end = at + 1;
-      while (end < length && isNamePart(text[end])) end++;
+      while (end < length && isPart(text.charCodeAt(end))) end++;
       add(text[end] === '"' && /^(L|u8?|U)$/.test(text.slice(at, end)) ? 'text' : 'name', end);
-    } else if (letter >= '0' && letter <= '9') {
+    } else if (classes[code] === 2) {
       let end = at + 1;
-      while (end < length && (isNamePart(text[end]) || text[end] === '.' || isExponent(text, end))) end++;
+      while (end < length && (isPart(text.charCodeAt(end)) || text[end] === '.' || isExponent(text, end)))
+        end++;
       add('number', end);
     } else if (letter === '"' || letter === "'") add('text', stringEnd(text, at));
-    else add('mark', at + (longMarks.find((mark) => text.startsWith(mark, at))?.length ?? 1));
+    else add('mark', at + markLength(text, at));
   }
   return tokens;
 }
 
-function isNameStart(letter: string): boolean {
-  return (
-    (letter >= 'a' && letter <= 'z') ||
-    (letter >= 'A' && letter <= 'Z') ||
-    letter === '_' ||
-    letter === '$' ||
-    letter > '\u007f'
-  );
-}
-
-function isNamePart(letter: string): boolean {
-  return isNameStart(letter) || (letter >= '0' && letter <= '9');
+function markLength(text: string, at: number): number {
+  const letter = text[at];
+  if ('(){}[];,?:~'.includes(letter)) return 1;
+  if (longMarks.has(text.slice(at, at + 3))) return 3;
+  return longMarks.has(text.slice(at, at + 2)) ? 2 : 1;
 }
 
 /** The sign in `1e-5`; not that in `0xe-5`, where no kernel writes it without spaces. */

@@ -31,6 +31,8 @@ export interface WriteInput {
   readonly lengthOf: (variable: string) => number | undefined;
   /** Directives that are left out: headers that nothing needs. */
   readonly dropped: ReadonlySet<Part>;
+  /** Keep the lines of what is dropped, so that all others keep their numbers. */
+  readonly keepsLines?: boolean;
   /** Static keys are read in memory: the kernel cannot make jumps of them for a module's keys. */
   readonly readsKeys: boolean;
   /** Made for this kernel, from these patches. */
@@ -223,7 +225,7 @@ class Writer {
   }
 
   #body(): string[] {
-    const { text, plan, dropped } = this.#input;
+    const { text, plan, dropped, keepsLines } = this.#input;
     const groups: Group[] = [];
     let firstCode = text.parts.findIndex(({ item, fromHeader }) => item.kind === 'code' && !fromHeader);
     if (firstCode < 0) firstCode = text.parts.length;
@@ -259,7 +261,10 @@ class Writer {
         for (const group of groups) if (part.expanded.trim() === '') group.hasInactive = true;
       if (index > lastInclude && groups.length === 0) addAfterIncludes();
       if (item.word === 'include') {
-        if (dropped.has(part)) return;
+        if (dropped.has(part)) {
+          if (keepsLines) emit(['/**/']);
+          return;
+        }
         if (this.#input.readsKeys && !this.#out.includes(keysBlock)) this.#out.push(keysBlock);
         this.#reason = '';
         emit([this.#sourceOf(part)]);
