@@ -14,7 +14,7 @@ import { kernelListCommand } from './commands/kernel-list.ts';
 import { kernelRemoveCommand } from './commands/kernel-remove.ts';
 import { kernelShowCommand } from './commands/kernel-show.ts';
 import { loadCommand } from './commands/load.ts';
-import { matrixCommand } from './commands/matrix.ts';
+import { matrixRoute } from './commands/matrix.ts';
 import { proveCommand } from './commands/prove.ts';
 import { statusCommand } from './commands/status.ts';
 import { unloadCommand } from './commands/unload.ts';
@@ -66,7 +66,7 @@ const routes = buildRouteMap<string, Context>({
     load: loadCommand,
     disable: disableCommand,
     unload: unloadCommand,
-    matrix: matrixCommand,
+    matrix: matrixRoute,
     explain: explainCommand,
     demo: demoCommand,
   },

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { manifestJsonSchema, reportJsonSchema } from '@klpkit/author';
+import { scenarioSchema } from '@klpkit/prove';
 import { type Application, type CommandContext, generateHelpTextForAllCommands } from '@stricli/core';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import * as v from 'valibot';
@@ -68,6 +69,7 @@ describe('help', () => {
       'klpkit assess',
       'klpkit build',
       'klpkit check',
+      'klpkit convert',
       'klpkit upgrade',
       'klpkit prove',
       'klpkit compare',
@@ -76,7 +78,8 @@ describe('help', () => {
       'klpkit load',
       'klpkit disable',
       'klpkit unload',
-      'klpkit matrix',
+      'klpkit matrix run',
+      'klpkit matrix report',
       'klpkit explain',
       'klpkit demo',
     ]);
@@ -282,6 +285,7 @@ describe('--json', () => {
   it.each([
     ['report', reportJsonSchema],
     ['manifest', manifestJsonSchema],
+    ['scenario', scenarioSchema],
   ])('publishes the schema of the %s', async (name, schema) => {
     await expect(`${JSON.stringify(schema(), undefined, 2)}\n`).toMatchFileSnapshot(
       join(schemaFolder, `${name}.schema.json`),
@@ -289,7 +293,9 @@ describe('--json', () => {
   });
 
   it('publishes no schema of nothing', () => {
-    const names = [...Object.keys(schemas), 'manifest', 'report'].map((name) => `${name}.schema.json`).sort();
+    const names = [...Object.keys(schemas), 'manifest', 'report', 'scenario']
+      .map((name) => `${name}.schema.json`)
+      .sort();
     expect(readdirSync(schemaFolder).sort()).toEqual(names);
   });
 });

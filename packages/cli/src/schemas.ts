@@ -203,6 +203,15 @@ const checkOutput = v.strictObject({
 
 const proofFinding = v.strictObject({ ...finding.entries, step: text });
 
+const kernelLog = v.array(
+  v.strictObject({
+    level: v.pipe(v.number(), v.description('of the kernel: 3 is an error')),
+    sequence: v.number(),
+    seconds: v.number(),
+    text,
+  }),
+);
+
 const pass = v.strictObject({
   order: v.pipe(
     v.picklist(['vmlinux', 'livepatch-first', 'targets-first']),
@@ -215,14 +224,7 @@ const pass = v.strictObject({
       outcome: v.optional(text),
       start: v.pipe(v.number(), v.description('seconds since boot')),
       seconds,
-      log: v.array(
-        v.strictObject({
-          level: v.pipe(v.number(), v.description('of the kernel: 3 is an error')),
-          sequence: v.number(),
-          seconds: v.number(),
-          text,
-        }),
-      ),
+      log: kernelLog,
     }),
   ),
   checks: v.array(
@@ -233,6 +235,89 @@ const pass = v.strictObject({
       reverted: v.optional(checkOutput),
     }),
   ),
+});
+
+const blockers = v.array(
+  v.strictObject({ pid: count, tid: count, name: text, reason: v.optional(text), stack: v.array(text) }),
+);
+
+const bootStart = v.strictObject({
+  accel: v.picklist(['tcg', 'kvm']),
+  how: v.pipe(
+    v.picklist(['booted', 'restored']),
+    v.description(
+      'restored: from the state of an earlier boot of the same kernel, saved when its init was ready',
+    ),
+  ),
+  savedState: v.optional(v.pipe(text, v.description('key of the state restored or left for later'))),
+  problem: v.optional(v.pipe(text, v.description('why a saved state was not used or made'))),
+  readySeconds: v.optional(v.number()),
+});
+
+const timeline = v.strictObject({
+  livepatch: text,
+  direction: v.picklist(['patching', 'unpatching']),
+  outcome: v.picklist(['complete', 'forced', 'reversed', 'open']),
+  start: v.pipe(v.number(), v.description('seconds since boot')),
+  seconds,
+  firstPass: v.optional(
+    v.pipe(
+      v.strictObject({ tasks: count, seconds }),
+      v.description('tasks that switched in the first pass over all, and when that was seen to be over'),
+    ),
+  ),
+  tasks: v.pipe(
+    v.array(
+      v.strictObject({
+        pid: count,
+        tid: count,
+        name: text,
+        switched: v.optional(v.pipe(v.number(), v.description('seconds since the start'))),
+        ended: v.optional(v.number()),
+        reasons: v.array(v.strictObject({ at: v.number(), text })),
+        stack: v.optional(v.array(text)),
+      }),
+    ),
+    v.description('all others, the last to switch first'),
+  ),
+  svg: v.optional(v.pipe(text, v.description('file in the folder of the report'))),
+});
+
+const scenarioResult = v.strictObject({
+  name: text,
+  file: text,
+  kernel: v.strictObject({ id: text, release: text }),
+  verdict: v.picklist(['passed', 'failed', 'not-applicable']),
+  reason: v.optional(v.pipe(text, v.description('why it is not applicable'))),
+  steps: v.array(
+    v.strictObject({
+      number: v.pipe(text, v.description('4.2: the second step inside the fourth')),
+      action: text,
+      title: text,
+      line: v.pipe(count, v.description('of the scenario file')),
+      status: v.picklist(['passed', 'failed', 'skipped']),
+      round: v.optional(count),
+      outcome: v.optional(text),
+      expected: v.optional(text),
+      found: v.optional(text),
+      start: v.pipe(v.number(), v.description('seconds since boot')),
+      seconds,
+      log: kernelLog,
+    }),
+  ),
+  findings: v.array(proofFinding),
+  stalls: v.array(
+    v.strictObject({
+      livepatch: text,
+      known: v.pipe(v.number(), v.description('seconds since boot when the kernel first told of it')),
+      named: v.pipe(v.number(), v.description('seconds since boot when the tasks were named')),
+      tasks: blockers,
+    }),
+  ),
+  timelines: v.array(timeline),
+  died: v.optional(v.strictObject({ step: text, how: text, message: text })),
+  boot: v.optional(bootStart),
+  seconds,
 });
 
 const prove = v.variant('outcome', [
@@ -247,39 +332,38 @@ const prove = v.variant('outcome', [
         objects: v.array(v.strictObject({ name: text, functions: v.array(text) })),
         passes: v.array(pass),
         findings: v.array(proofFinding),
-        blockers: v.pipe(
-          v.array(
-            v.strictObject({
-              pid: count,
-              tid: count,
-              name: text,
-              reason: v.optional(text),
-              stack: v.array(text),
-            }),
-          ),
-          v.description('tasks that kept the transition from its end'),
-        ),
+        blockers: v.pipe(blockers, v.description('tasks that kept the transition from its end')),
         died: v.optional(v.strictObject({ step: text, how: text, message: text })),
         boot: v.pipe(count, v.description('index into boots')),
         seconds,
       }),
     ),
-    boots: v.array(
-      v.strictObject({
-        accel: v.picklist(['tcg', 'kvm']),
-        how: v.pipe(
-          v.picklist(['booted', 'restored']),
-          v.description(
-            'restored: from the state of an earlier boot of the same kernel, saved when its init was ready',
-          ),
-        ),
-        savedState: v.optional(v.pipe(text, v.description('key of the state restored or left for later'))),
-        problem: v.optional(v.pipe(text, v.description('why a saved state was not used or made'))),
-        readySeconds: v.optional(v.number()),
-      }),
-    ),
+    boots: v.array(bootStart),
     transcript: v.pipe(text, v.description('file with the console and every request and answer')),
     seconds,
+  }),
+  v.strictObject({
+    command: v.literal('prove'),
+    outcome: v.pipe(
+      v.picklist(['passed', 'not-passed', 'not-applicable']),
+      v.description('of scenarios; not-passed: exit code 1; not-applicable: exit code 4'),
+    ),
+    kernel: v.strictObject({ id: text, release: text }),
+    scenarios: v.array(scenarioResult),
+  }),
+  v.strictObject({
+    command: v.literal('prove'),
+    outcome: v.literal('listed'),
+    scenarios: v.array(
+      v.strictObject({
+        name: text,
+        summary: text,
+        modules: v.array(text),
+        parameters: v.array(
+          v.strictObject({ name: text, summary: v.optional(text), default: v.optional(text) }),
+        ),
+      }),
+    ),
   }),
   ...failures('prove'),
 ]);
@@ -617,6 +701,8 @@ const unload = v.variant('outcome', [
 const cell = v.strictObject({
   kernel: text,
   release: text,
+  sourceVersion: v.optional(text),
+  coveredUntil: v.optional(text),
   fix: v.pipe(text, v.description('its id; * for the livepatch of all good fixes')),
   cves: v.array(text),
   state: v.picklist(cellStates),
@@ -630,6 +716,7 @@ const cell = v.strictObject({
       digest: v.pipe(text, v.description('SHA-256 of the module in the store')),
       size: count,
       report: v.pipe(text, v.description('SHA-256 of its report in the store')),
+      page: v.pipe(text, v.description('SHA-256 of the report as a page')),
       objects: v.array(v.strictObject({ name: text, functions: v.array(text) })),
     }),
   ),
@@ -645,6 +732,27 @@ const matrix = v.variant('outcome', [
     jobs: v.strictObject({ done: count, kept: count }),
   }),
   ...failures('matrix'),
+]);
+
+const matrixReport = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('matrix report'),
+    outcome: v.pipe(v.picklist(['done', 'waiting']), v.description('waiting: a cell needs a human')),
+    cells: v.array(cell),
+    unknown: v.pipe(count, v.description('cells that no run has taken to an end')),
+    kernels: v.array(
+      v.strictObject({
+        kernel: text,
+        release: text,
+        coveredUntil: v.optional(text),
+        live: v.pipe(v.array(text), v.description('fixes in the livepatch of this kernel')),
+        notNeeded: v.array(text),
+        open: v.array(text),
+      }),
+    ),
+    groups: v.array(v.strictObject({ key: text, fix: text, kernels: v.array(text), differs: v.array(text) })),
+  }),
+  ...failures('matrix report'),
 ]);
 
 const demo = v.variant('outcome', [
@@ -685,6 +793,7 @@ export const schemas = {
   disable,
   unload,
   matrix,
+  'matrix-report': matrixReport,
   demo,
 } as const;
 

@@ -7,6 +7,7 @@ export { runJob } from './job/run.ts';
 export { canonical, jobKey } from './keys.ts';
 export { type OpenedMatrix, openMatrix } from './open.ts';
 export { readMatrix } from './read.ts';
+export * from './report/index.ts';
 export { allFixes, type MatrixResult, type MatrixRun, type OpenedKernel, runMatrix } from './run.ts';
 export { needsHuman } from './states.ts';
 export { FolderStore, openStore, type Store, StoreError } from './store.ts';

@@ -85,10 +85,10 @@ class Run {
     return [...cells, await this.#release(opened, image, cells)];
   }
 
-  async #cell({ kernel }: OpenedKernel, image: JobKernel, fix: MatrixFix): Promise<Cell> {
+  async #cell(opened: OpenedKernel, image: JobKernel, fix: MatrixFix): Promise<Cell> {
+    const { kernel } = opened;
     const head = (job: unknown): CellHead => ({
-      kernel: kernel.id,
-      release: kernel.release,
+      ...identity(opened),
       fix: fix.id,
       cves: fix.cves,
       inputs: this.#inputs(job),
@@ -121,8 +121,7 @@ class Run {
       return cell && isGood(cell, matrix.policy.prove);
     });
     const base = {
-      kernel: kernel.id,
-      release: kernel.release,
+      ...identity(opened),
       fix: allFixes,
       cves: [...new Set(good.flatMap(({ cves }) => cves))].sort(),
     };
@@ -147,7 +146,7 @@ class Run {
     const checks = good.flatMap((fix) => fix.checks);
     const head: CellHead = { ...base, inputs: this.#inputs({ job, checks, policy: matrix.policy }) };
     const result = await this.#do(kernel.id, allFixes, job);
-    const built = cellOfBuild(head, result, matrix.policy.maxWarnings);
+    const built = together(cellOfBuild(head, result, matrix.policy.maxWarnings));
     const cell = await this.#proven(image, built, checks);
     return this.#end(isGood(cell, matrix.policy.prove) ? { ...cell, state: 'released' } : cell);
   }
@@ -208,6 +207,28 @@ class Run {
     this.#request.onCell?.(cell);
     return cell;
   }
+}
+
+/** What a cell says of its kernel. */
+function identity({ kernel, coveredUntil }: OpenedKernel) {
+  const { id, release, sourceVersion } = kernel;
+  return {
+    kernel: id,
+    release,
+    ...(sourceVersion ? { sourceVersion } : {}),
+    ...(coveredUntil ? { coveredUntil } : {}),
+  };
+}
+
+/** Fixes that are good alone and do not go together: what the build says of one of them holds for none. */
+function together(cell: Cell): Cell {
+  if (cell.state !== 'fixed' && cell.state !== 'not-affected') return cell;
+  return {
+    ...cell,
+    state: 'does-not-apply',
+    reason: `the fixes do not go together: ${cell.reason}`,
+    next: 'make one patch of those that overlap, or take one of them out of this kernel by `releases`',
+  };
 }
 
 /** `livepatch_web_1` for `web-1`. */

@@ -2,7 +2,10 @@ import type { Finding } from '@klpkit/findings';
 import type { Cell, CellState, JobResult, MatrixFix } from './types.ts';
 
 /** A cell before anything is known of it. */
-export type CellHead = Pick<Cell, 'kernel' | 'release' | 'fix' | 'cves' | 'inputs'>;
+export type CellHead = Pick<
+  Cell,
+  'kernel' | 'release' | 'sourceVersion' | 'coveredUntil' | 'fix' | 'cves' | 'inputs'
+>;
 
 /** States in which somebody has to do something. */
 const forHumans = new Set<CellState>(['does-not-apply', 'refused', 'failed', 'disproven', 'unknown']);

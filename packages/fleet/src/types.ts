@@ -81,6 +81,9 @@ export type CellState = (typeof cellStates)[number];
 export interface Cell {
   readonly kernel: string;
   readonly release: string;
+  /** Version of the distribution's source package; absent for a kernel that the user built. */
+  readonly sourceVersion?: string;
+  readonly coveredUntil?: string;
   /** The fix; `*` for the livepatch of all good fixes. */
   readonly fix: string;
   readonly cves: readonly string[];
@@ -106,6 +109,8 @@ export interface Artifact {
   readonly size: number;
   /** SHA-256 of its report, JSON. */
   readonly report: string;
+  /** SHA-256 of the report as a page to read. */
+  readonly page: string;
   readonly objects: readonly { readonly name: string; readonly functions: readonly string[] }[];
 }
 

@@ -1,10 +1,10 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError } from '@klpkit/findings';
 import type { Cell } from '@klpkit/fleet';
-import { buildCommand } from '@stricli/core';
+import { buildCommand, buildRouteMap } from '@stricli/core';
 import { action, type Context, jsonFlag, type Role } from '../context.ts';
 import { Exit } from '../exit.ts';
-import { readUserFile } from '../input.ts';
+import { isFile, readUserFile } from '../input.ts';
 import type { Answer } from '../schemas.ts';
 
 interface Flags {
@@ -12,6 +12,32 @@ interface Flags {
   readonly state?: string;
   readonly store?: string;
   readonly jobs?: number;
+}
+
+const placeFlags = {
+  state: {
+    kind: 'parsed',
+    parse: String,
+    brief: 'Folder of the state; else MATRIX.state beside the file',
+    placeholder: 'DIR',
+    optional: true,
+  },
+  store: {
+    kind: 'parsed',
+    parse: String,
+    brief: 'Folder of modules, reports and results; else in the state',
+    placeholder: 'DIR',
+    optional: true,
+  },
+} as const;
+
+/** Where a matrix keeps its state, and where its results are. */
+function placesOf(
+  path: string,
+  { state, store }: { readonly state?: string | undefined; readonly store?: string | undefined },
+): { folder: string; address: string } {
+  const folder = state ?? `${join(dirname(path), basename(path).replace(/\.ya?ml$/, ''))}.state`;
+  return { folder, address: resolve(store ?? join(folder, 'store')) };
 }
 
 function parseCount(text: string): number {
@@ -30,8 +56,8 @@ const roles: Readonly<Partial<Record<Cell['state'], Role>>> = {
   unpatchable: 'warning',
 };
 
-/** `klpkit matrix`: every fix on every kernel, to an end. */
-export const matrixCommand = buildCommand<Flags, [string], Context>({
+/** `klpkit matrix run`: every fix on every kernel, to an end. */
+const matrixRunCommand = buildCommand<Flags, [string], Context>({
   docs: {
     brief: 'Take every fix to an end on every kernel of a matrix',
     fullDescription: [
@@ -41,26 +67,13 @@ export const matrixCommand = buildCommand<Flags, [string], Context>({
       'waits for a human.',
       '',
       'EXAMPLE',
-      '  klpkit matrix fleet/matrix.yaml',
+      '  klpkit matrix run fleet/matrix.yaml',
     ].join('\n'),
   },
   parameters: {
     flags: {
       json: jsonFlag,
-      state: {
-        kind: 'parsed',
-        parse: String,
-        brief: 'Folder of the state; else MATRIX.state beside the file',
-        placeholder: 'DIR',
-        optional: true,
-      },
-      store: {
-        kind: 'parsed',
-        parse: String,
-        brief: 'Folder of modules, reports and results; else in the state',
-        placeholder: 'DIR',
-        optional: true,
-      },
+      ...placeFlags,
       jobs: {
         kind: 'parsed',
         parse: parseCount,
@@ -80,8 +93,7 @@ export const matrixCommand = buildCommand<Flags, [string], Context>({
     const fleet = await import('@klpkit/fleet');
     const matrix = fleet.readMatrix(text, path);
     const opened = await fleet.openMatrix(matrix, dirname(path), path);
-    const folder = flags.state ?? `${join(dirname(path), basename(path).replace(/\.ya?ml$/, ''))}.state`;
-    const address = resolve(flags.store ?? join(folder, 'store'));
+    const { folder, address } = placesOf(path, flags);
     const store = await fleet.openStore(address);
     const engine = new fleet.LocalEngine(address, flags.jobs);
     const state = new fleet.MatrixState(folder);
@@ -113,6 +125,131 @@ export const matrixCommand = buildCommand<Flags, [string], Context>({
       state.close();
     }
   }),
+});
+
+interface ReportFlags {
+  readonly json: boolean;
+  readonly state?: string;
+  readonly store?: string;
+  readonly html?: string;
+  readonly csv?: string;
+  readonly openvex?: string;
+  readonly author: string;
+  readonly date?: string;
+}
+
+/** RFC 3339, in UTC. */
+function parseDate(text: string): string {
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/.test(text) || Number.isNaN(Date.parse(text)))
+    throw new UsageError(`${text} is no date as 2027-06-30T12:00:00Z`);
+  return text;
+}
+
+const file = (brief: string, placeholder: string) =>
+  ({ kind: 'parsed', parse: String, brief, placeholder, optional: true }) as const;
+
+/** `klpkit matrix report`: what the last run knows, for people and for programs. */
+const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
+  docs: {
+    brief: 'Tell what is covered, as a table, a page, CSV, JSON or OpenVEX',
+    fullDescription: [
+      'Reads the state of the last run; nothing is built. Ends with code 1 if a cell waits for a human.',
+      '',
+      'EXAMPLE',
+      '  klpkit matrix report fleet/matrix.yaml --html coverage --openvex coverage.vex.json',
+    ].join('\n'),
+  },
+  parameters: {
+    flags: {
+      json: jsonFlag,
+      ...placeFlags,
+      html: file('Folder for a page with the reports of all livepatches', 'DIR'),
+      csv: file('File for the cells as CSV', 'FILE'),
+      openvex: file('File for an OpenVEX document', 'FILE'),
+      author: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'Author of the OpenVEX document',
+        placeholder: 'NAME',
+        default: 'unknown',
+      },
+      date: {
+        kind: 'parsed',
+        parse: parseDate,
+        brief: 'Time of the OpenVEX document; else now',
+        placeholder: 'DATE',
+        optional: true,
+      },
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [{ brief: 'The matrix', parse: String, placeholder: 'MATRIX.yaml' }],
+    },
+  },
+  func: action('matrix report', async (context, flags: ReportFlags, path: string) => {
+    const fleet = await import('@klpkit/fleet');
+    const { writeFileAtomic } = await import('@klpkit/host');
+    const matrix = fleet.readMatrix(new TextDecoder().decode(await readUserFile(path)), path);
+    const { folder, address } = placesOf(path, flags);
+    if (!(await isFile(join(folder, 'matrix.sqlite'))))
+      throw new UsageError(`${folder} holds no state of a run`, `klpkit matrix ${path}`);
+    const state = new fleet.MatrixState(folder);
+    const rows = state.rows();
+    state.close();
+    const cells = fleet.orderCells(
+      matrix,
+      rows.flatMap(({ cell }) => cell ?? []),
+    );
+    const unknown = rows.length - cells.length;
+    if (flags.csv) await writeFileAtomic(flags.csv, fleet.coverageCsv(cells));
+    if (flags.openvex) {
+      const timestamp = flags.date ?? `${new Date().toISOString().slice(0, 19)}Z`;
+      await writeFileAtomic(flags.openvex, fleet.openVex(cells, { author: flags.author, timestamp }));
+    }
+    if (flags.html) await fleet.writeCoverage(flags.html, matrix.name, cells, await fleet.openStore(address));
+    const isWaiting = unknown > 0 || cells.some(fleet.needsHuman);
+    if (context.isJson) {
+      const answer: Answer<'matrix-report'> = {
+        command: 'matrix report',
+        outcome: isWaiting ? 'waiting' : 'done',
+        cells,
+        unknown,
+        kernels: fleet.coverageOf(cells).map(({ kernel, release, coveredUntil, live, notNeeded, open }) => ({
+          kernel,
+          release,
+          ...(coveredUntil ? { coveredUntil } : {}),
+          live,
+          notNeeded,
+          open: open.map(({ fix }) => fix),
+        })),
+        groups: fleet.groupsOf(cells).map(({ key, fix, cells: of, differs }) => ({
+          key,
+          fix,
+          kernels: of.map(({ kernel }) => kernel),
+          differs,
+        })),
+      };
+      context.answer(answer);
+    }
+    context.say(fleet.coverageText(cells).trimEnd());
+    if (unknown > 0) context.say(`${unknown} cells are not at their end: klpkit matrix ${path}`);
+    return isWaiting ? Exit.findings : Exit.done;
+  }),
+});
+
+/** `klpkit matrix`: runs, unless it is to report. */
+export const matrixRoute = buildRouteMap<string, Context>({
+  routes: { run: matrixRunCommand, report: matrixReportCommand },
+  defaultCommand: 'run',
+  docs: {
+    brief: 'Many kernels, many fixes: take each to an end, and tell what is covered',
+    fullDescription: [
+      'A matrix of kernels and fixes.',
+      '',
+      'EXAMPLE',
+      '  klpkit matrix fleet/matrix.yaml',
+    ].join('\n'),
+  },
 });
 
 function sayCell(context: Context, { release, fix, state, reason, next }: Cell): void {

@@ -75,7 +75,6 @@ async function build(
   }
   if (findings.some(({ severity }) => severity === 'error'))
     return { kind: 'build', outcome: 'refused', findings };
-  await store.put(reportHtml(built.report, built.details));
   return {
     kind: 'build',
     outcome: 'built',
@@ -84,6 +83,7 @@ async function build(
       digest: await store.put(built.ko),
       size: built.ko.length,
       report: await store.put(reportJson(built.report)),
+      page: await store.put(reportHtml(built.report, built.details)),
       objects: built.plan.objects.map(({ name, functions }) => ({
         name,
         functions: functions.map(({ oldName }) => oldName),

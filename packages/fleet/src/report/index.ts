@@ -1,0 +1,6 @@
+export { type Coverage, coverageOf, type Group, groupsOf } from './coverage.ts';
+export { coverageCsv } from './csv.ts';
+export { coverageHtml } from './html.ts';
+export { openVex, type VexOptions } from './openvex.ts';
+export { coverageText } from './text.ts';
+export { orderCells, writeCoverage } from './write.ts';
