@@ -22,6 +22,7 @@ export {
   moduleSymvers,
   parseSymvers,
   type Symver,
+  withModules,
 } from './modules.ts';
 export { findKernel, listKernels, openKernel, removeKernel } from './store.ts';
 export type { Kernel, OnProgress, Progress, Unit } from './types.ts';

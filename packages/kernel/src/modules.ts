@@ -59,8 +59,25 @@ export function dependsOf(info: ModuleInfo): string[] {
 const modulePattern = /\.ko(\.(xz|zst|gz))?$/;
 const lists = new Map<string, Promise<ModuleFile[]>>();
 
-/** All modules that the kernel ships, ordered by name. */
-export function listModules(kernel: Kernel): Promise<ModuleFile[]> {
+/**
+ * The same kernel with further modules, built outside of its tree: what asks for the kernel's modules finds them as well.
+ *
+ * @param paths of `.ko` files, absolute; the file's name is the module's
+ */
+export function withModules(kernel: Kernel, paths: readonly string[]): Kernel {
+  return { ...kernel, furtherModules: [...(kernel.furtherModules ?? []), ...paths] };
+}
+
+/** All modules that the kernel ships, and those of {@link withModules}, ordered by name. */
+export async function listModules(kernel: Kernel): Promise<ModuleFile[]> {
+  const shipped = await shippedModules(kernel);
+  const further = kernel.furtherModules ?? [];
+  if (further.length === 0) return shipped;
+  const files = further.map((path) => ({ name: moduleName(path), path, ko: basename(path) }));
+  return [...shipped, ...files].sort(byName);
+}
+
+function shippedModules(kernel: Kernel): Promise<ModuleFile[]> {
   let list = lists.get(kernel.modulesDir);
   if (!list) {
     list = orderedModules(kernel.modulesDir).then((modules) => modules ?? scanModules(kernel.modulesDir));

@@ -39,6 +39,8 @@ export interface Kernel {
   readonly moduleCommon?: string;
   /** Version of the distribution's source package that image and source are made from: `6.12.117-1~deb12u1`. Absent for build trees. */
   readonly sourceVersion?: string;
+  /** Files of modules that are built outside of the kernel's tree and are known beside those that it ships; see `withModules`. */
+  readonly furtherModules?: readonly string[];
   /** For a build tree: what of it klpkit looked at when it was added; another value now means that it was built anew. */
   readonly stamp?: string;
 }

@@ -30,6 +30,8 @@ export interface Manifest {
   readonly sources: readonly ManifestSource[];
   readonly objects: readonly ManifestObject[];
   readonly symbols: readonly ManifestSymbol[];
+  /** Modules outside the kernel's tree that `objects` and `symbols` name; they are built of C files of the folder as well. */
+  readonly modules?: readonly ManifestModule[];
   /** For readers: whose fix this is. klpkit gives it no meaning. */
   readonly author?: { readonly [key: string]: unknown };
 }
@@ -77,10 +79,31 @@ export interface ManifestSymbol {
   readonly why?: string;
 }
 
+/** A module outside the kernel's tree, no livepatch itself, of C files of the folder. */
+export interface ManifestModule {
+  /** Its name, with underscores. */
+  readonly name: string;
+  /** Its C files: paths in the folder. */
+  readonly files: readonly string[];
+}
+
 /** The manifest as JSON with a newline at its end, members in the order of {@link Manifest}: the same bytes for the same manifest. */
 export function manifestText(manifest: Manifest): string {
-  const { $schema, format, name, replace, kernel, main, sources, objects, symbols, author } = manifest;
-  const ordered = { $schema, format, name, replace, kernel, main, sources, objects, symbols, author };
+  const { $schema, format, name, replace, kernel, main, sources, objects, symbols, modules, author } =
+    manifest;
+  const ordered = {
+    $schema,
+    format,
+    name,
+    replace,
+    kernel,
+    main,
+    sources,
+    objects,
+    symbols,
+    modules,
+    author,
+  };
   return `${JSON.stringify(ordered, undefined, 2)}\n`;
 }
 
@@ -126,7 +149,7 @@ export function checkManifest(manifest: Manifest): Finding[] {
       next,
       at: { file: manifestFile, symbol: path },
     });
-  const { sources, objects, symbols, main } = manifest;
+  const { sources, objects, symbols, main, modules = [] } = manifest;
   const files = new Set<string>();
   const inFolder = (path: string, file: string) => {
     if (!staysInside(file))
@@ -162,6 +185,18 @@ export function checkManifest(manifest: Manifest): Finding[] {
           `the compiler is not given ${JSON.stringify(word)}`,
           'allowed are -D, -U, -W…, -O… and -f… without a value',
         );
+    });
+  });
+  modules.forEach((one, number) => {
+    if (!/^\w+$/.test(one.name) || one.name.length > longestObjectName || one.name === manifest.name)
+      error(
+        `modules[${number}].name`,
+        `${JSON.stringify(one.name)} cannot be the name of a module beside this livepatch`,
+        `letters, digits and underscores, at most ${longestObjectName}`,
+      );
+    if (one.files.length === 0) error(`modules[${number}].files`, 'no C file is named', 'name at least one');
+    one.files.forEach((file, place) => {
+      inFolder(`modules[${number}].files[${place}]`, file);
     });
   });
   if (sources.length === 0) error('sources', 'no C file is named', 'name at least one');

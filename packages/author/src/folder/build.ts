@@ -1,16 +1,19 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Finding, Refusal } from '@klpkit/findings';
-import type { Kernel } from '@klpkit/kernel';
+import { inTemporaryFolder } from '@klpkit/host';
+import { type Kernel, withModules } from '@klpkit/kernel';
 import { type LivepatchPlan, type Manifest, manifestFile, planOfManifest } from '@klpkit/livepatch';
 import { readNoreturns } from '../build/context.ts';
 import type { BuildStep } from '../build/index.ts';
 import { checkOverrides, isOverridable, type Overrides, withOverrides } from '../build/overrides.ts';
 import { assertCompiler } from '../compile/index.ts';
-import { finishModule } from '../finish/index.ts';
+import { buildModule, finishModule } from '../finish/index.ts';
 import { checkModule } from '../judge/index.ts';
 import type { Report } from '../report/index.ts';
 import { kernelNames } from '../symbols/index.ts';
 import { compileFolder } from './compile.ts';
-import { readSourceFolder } from './files.ts';
+import { readSourceFolder, type SourceFolder } from './files.ts';
 import { folderReport } from './report.ts';
 import { checkAgainstKernel, resolveFolder } from './resolve.ts';
 
@@ -31,6 +34,8 @@ export interface BuiltFolder {
   readonly manifest: Manifest;
   /** The bytes of the `.ko`. */
   readonly module: Uint8Array;
+  /** The manifest's modules, each a `.ko` that is no livepatch. */
+  readonly modules: readonly { readonly name: string; readonly ko: Uint8Array }[];
   readonly report: Report;
   readonly findings: readonly Finding[];
   readonly steps: readonly BuildStep[];
@@ -49,9 +54,38 @@ export interface BuiltFolder {
 export async function buildFolder(
   kernel: Kernel,
   dir: string,
-  { overrides = new Map(), jobs = 2, workFolder, onStep, signal }: FolderOptions = {},
+  options: FolderOptions = {},
 ): Promise<BuiltFolder> {
-  checkOverrides(overrides);
+  checkOverrides(options.overrides ?? new Map());
+  const folder = await readSourceFolder(dir);
+  const modules = await buildModules(kernel, folder, options.signal);
+  if (modules.length === 0) return { ...(await buildLivepatchOf(kernel, folder, options)), modules };
+  // Their symbols are looked up like those of the kernel's own.
+  return inTemporaryFolder('klpkit-modules-', async (temporary) => {
+    const paths = modules.map(({ name }) => join(temporary, `${name}.ko`));
+    for (const [at, { ko }] of modules.entries()) await writeFile(paths[at] as string, ko);
+    return { ...(await buildLivepatchOf(withModules(kernel, paths), folder, options)), modules };
+  });
+}
+
+async function buildModules(
+  kernel: Kernel,
+  { manifest, texts }: SourceFolder,
+  signal: AbortSignal | undefined,
+): Promise<BuiltFolder['modules']> {
+  const built: { name: string; ko: Uint8Array }[] = [];
+  for (const { name, files } of manifest.modules ?? []) {
+    const sources = files.map((file) => ({ name: file, text: texts.get(file) ?? '' }));
+    built.push({ name, ko: await buildModule(kernel, { name, sources, signal }) });
+  }
+  return built;
+}
+
+async function buildLivepatchOf(
+  kernel: Kernel,
+  folder: SourceFolder,
+  { overrides = new Map(), jobs = 2, workFolder, onStep, signal }: FolderOptions,
+): Promise<Omit<BuiltFolder, 'modules'>> {
   const steps: BuildStep[] = [];
   let since = performance.now();
   const done = (step: BuildStep['step'], what: string) => {
@@ -67,7 +101,7 @@ export async function buildFolder(
     if (judged.some(({ severity }) => severity === 'error')) throw new Refusal(judged);
   };
 
-  const [folder] = await Promise.all([readSourceFolder(dir), assertCompiler(kernel)]);
+  await assertCompiler(kernel);
   const { manifest } = folder;
   const plan = planOfManifest(manifest);
   const count = manifest.sources.length;

@@ -12,7 +12,7 @@ export interface SourceFolder {
   /** Without links. */
   readonly path: string;
   readonly manifest: Manifest;
-  /** The text of `main` and of all sources, by their paths in the manifest. */
+  /** The text of `main`, of all sources and of the files of `modules`, by their paths in the manifest. */
   readonly texts: ReadonlyMap<string, string>;
 }
 
@@ -38,6 +38,11 @@ export async function readSourceFolder(folder: string): Promise<SourceFolder> {
   const findings: Finding[] = [];
   const files: [string, string][] = manifest.sources.map(({ file }, at) => [`sources[${at}].file`, file]);
   if (manifest.main !== undefined) files.push(['main', manifest.main]);
+  manifest.modules?.forEach((module, at) => {
+    module.files.forEach((file, place) => {
+      files.push([`modules[${at}].files[${place}]`, file]);
+    });
+  });
   for (const [at, file] of files) {
     const problem = await problemOf(path, file);
     if (problem)

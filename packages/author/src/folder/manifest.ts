@@ -67,6 +67,19 @@ const manifestSchema = v.pipe(
         why: v.exactOptional(v.pipe(text, v.description('how it was found'))),
       }),
     ),
+    modules: v.exactOptional(
+      v.pipe(
+        v.array(
+          v.strictObject({
+            name: v.pipe(text, v.description('letters, digits and underscores')),
+            files: v.pipe(v.array(text), v.description('C files, paths in the folder')),
+          }),
+        ),
+        v.description(
+          "modules outside the kernel's tree that objects and symbols name; they are built as well",
+        ),
+      ),
+    ),
     author: v.exactOptional(
       v.pipe(v.record(v.string(), v.unknown()), v.description('for readers: whose fix this is')),
     ),

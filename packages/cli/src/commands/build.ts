@@ -184,6 +184,7 @@ async function buildSources(
     );
   const kernel = await chooseKernel(flags.kernel);
   const { buildFolder } = await import('@klpkit/author');
+  const { writeFileAtomic } = await import('@klpkit/host');
   context.say(`${context.paint('heading', folder)} for ${kernel.id}`);
   const built = await buildFolder(kernel, folder, {
     overrides,
@@ -192,6 +193,10 @@ async function buildSources(
     signal: context.signal,
   });
   context.progress.end();
+  for (const { name, ko } of built.modules) {
+    await writeFileAtomic(join(flags.out, `${name}.ko`), ko);
+    context.say(`module   ${join(flags.out, `${name}.ko`)}`);
+  }
   const file = built.plan.name.replaceAll('_', '-');
   return finish(context, flags, kernel.id, file, { ...built, ko: built.module, details: [] });
 }
