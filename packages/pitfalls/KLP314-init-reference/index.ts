@@ -1,8 +1,4 @@
-import { livepatched, referencesOf } from '../src/code.ts';
 import type { Pitfall } from '../src/pitfall.ts';
-import { unique } from '../src/words.ts';
-
-const initSection = '.init.text';
 
 /** References to init code or data. */
 export const klp314: Pitfall = {
@@ -16,32 +12,6 @@ export const klp314: Pitfall = {
   safeWay:
     'Copy what is needed into a function of the livepatch, and keep its state in a variable of the livepatch.',
   foundBy: ['extract'],
-  unit: {
-    needs: [],
-    *find({ comparison }) {
-      const { after, correlation } = comparison;
-      for (const piece of livepatched(comparison)) {
-        if (after.kindOf(piece.section) === 'init') continue;
-        // What the kernel has, under the same name, is told by the extraction.
-        const fresh = referencesOf(after, piece).flatMap(({ target }) =>
-          target.kind === 'piece' &&
-          target.piece.kind === 'function' &&
-          after.kindOf(target.piece.section) === 'init' &&
-          !correlation.beforeOf(target.piece)
-            ? [target.piece.name]
-            : [],
-        );
-        for (const name of unique(fresh))
-          yield {
-            what: `${piece.name} refers to ${name}, which is initial code or data`,
-            why: `${name} would come along in ${initSection}, which the kernel frees as soon as the livepatch is loaded`,
-            next: 'copy what is needed into a function of its own',
-            evidence: ['relocations of the fixed object'],
-            at: { symbol: name },
-          };
-      }
-    },
-  },
   livepatch: {
     needs: ['kernel'],
     *find({ livepatch, kernel }) {

@@ -10,7 +10,7 @@ describe.each(['gcc-12', 'gcc-11', 'clang-14', 'clang-19'])('KLP314 with %s', (c
   test('a call of an __init function is refused', async () => {
     const [finding, ...more] = said(await assessExtraction(folder, {}, { compiler }), 'KLP314');
     expect(finding).toMatch(
-      /error KLP314: (unit\.c:)?parse_opt: runtime(\.cold)? refers to parse_opt, which is initial code or data/,
+      /error KLP314: (unit\.c:)?parse_opt(:\.init\.text)?: runtime(\.cold)? refers to parse_opt, which is initial code or data/,
     );
     expect(more).toEqual([]);
   });

@@ -83,6 +83,14 @@ export function closeOver(
     queue.push(piece);
   };
 
+  /** Whether what comes along is still there after the livepatch was loaded. */
+  const stays = (piece: Piece, user: string): boolean => {
+    if (after.kindOf(piece.section) !== 'init') return true;
+    const isTold = findings.some(({ id, at }) => id === 'KLP314' && at?.symbol === piece.name);
+    if (!isTold) findings.push(initialFinding(unit, user, piece));
+    return false;
+  };
+
   const carried = carriedFunctions(comparison.before, after, comparison.functions);
   for (const [callee, callers] of carried)
     findings.push({
@@ -114,9 +122,16 @@ export function closeOver(
   for (const change of changed)
     if (change.after && allowed(unit, comparison, change, findings)) include(change.after);
   for (const { name, status, after: piece } of [...comparison.functions, ...comparison.data])
-    if (status === 'new' && piece && piece.binding !== STB.LOCAL && wanted.has(name)) include(piece);
+    if (
+      status === 'new' &&
+      piece &&
+      piece.binding !== STB.LOCAL &&
+      wanted.has(name) &&
+      stays(piece, 'another unit')
+    )
+      include(piece);
 
-  for (const piece of roots) include(piece);
+  for (const piece of roots) if (stays(piece, 'the livepatch')) include(piece);
 
   const visit = (references: readonly Reference[], from: Piece) => {
     for (const { target } of references) {
@@ -145,7 +160,7 @@ export function closeOver(
           carried.has(piece) ||
           (jumpsInside && change)
         )
-          include(piece);
+          if (stays(piece, from.name)) include(piece);
         continue;
       }
       if (comparison.isFresh(piece) || !correlation.beforeOf(piece)) {
@@ -256,13 +271,11 @@ function newVariable(
       'per-CPU memory of a module is set up when it loads, in a section of its own that the linker makes',
       'allocate it in a callback with alloc_percpu()',
     );
-  if (kind === 'init')
-    return refuse(
-      'KLP314',
-      `${from.name} refers to ${piece.name}, which is initial code or data`,
-      'the kernel frees that memory after boot or after the module was loaded',
-      'copy what is needed into a function of its own',
-    );
+  if (kind === 'init') {
+    if (!findings.some(({ id, at: place }) => id === 'KLP314' && place?.symbol === piece.name))
+      findings.push(initialFinding(unit, from.name, piece));
+    return false;
+  }
   if (kind === 'registration' && !/^__tracepoints/.test(piece.section.name)) return true;
   if (kind === 'registration')
     return refuse(
@@ -272,4 +285,15 @@ function newVariable(
       'use trace_printk() or printk in the fix',
     );
   return true;
+}
+
+function initialFinding(unit: string, user: string, { name, section }: Piece): Finding {
+  return {
+    id: 'KLP314',
+    severity: 'error',
+    what: `${user} refers to ${name}, which is initial code or data`,
+    why: `${name} would come along in ${section.name}, which the kernel frees as soon as the livepatch is loaded`,
+    next: 'copy what is needed into a function of its own',
+    at: { unit, symbol: name, section: section.name },
+  };
 }

@@ -70,6 +70,14 @@ describe('what a livepatch cannot bring or reach', () => {
     expect(told(await extractPair(uses_('', 'use(names)', data)))).toEqual(['KLP314 error names']);
     expect(told(await extractPair(uses_('', 'n = setup(n)', code)))).toEqual(['KLP314 error setup']);
     expect(told(await extractPair(uses_(`static ${data}`, 'use(names)')))).toContain('KLP314 error names');
+    const fresh = await extractPair(uses_(`static ${code}`, 'n = setup(n)'));
+    expect(told(fresh)).toContain('KLP314 error setup');
+    expect(fresh.extraction.added.map(({ name }) => name)).toEqual([]);
+    const ordinary = await extractPair(
+      uses_('static noinline int setup(int n) { return external(n * 3); }', 'n = setup(n)'),
+    );
+    expect(told(ordinary)).toEqual([]);
+    expect(ordinary.extraction.added.map(({ name }) => name)).toEqual(['setup']);
     expect(told(await extractPair(uses_('static int names[4] = { 1 };', 'use(names)')))).toEqual([
       'KLP506 note names',
     ]);
