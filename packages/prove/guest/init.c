@@ -28,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OP_LOAD = 1, OP_UNLOAD, OP_WRITE, OP_READ, OP_RUN, OP_WAIT, OP_LOG, OP_TASKS, OP_PUT, OP_RESUME };
+enum { OP_LOAD = 1, OP_UNLOAD, OP_WRITE, OP_READ, OP_RUN, OP_WAIT, OP_LOG, OP_TASKS, OP_PUT, OP_RESUME, OP_WATCH };
 enum { FLAG_TIMED_OUT = 1, FLAG_STUCK = 2, FLAG_SIGNALLED = 4 };
 
 #define REQUEST_MAGIC 0x51504c4bu /* "KLPQ" */
@@ -139,6 +139,146 @@ static int put_file(const char *path)
 	return n;
 }
 
+/*
+ * Which task is in which state of a transition, sampled while requests wait: a line for every change, "ns pid tid state name",
+ * and "ns 0 0 -1 -" when no transition is under way any more. A task's state is -1 outside transitions, else 0 or 1.
+ */
+#define MOST_TASKS 8192
+#define MOST_WATCHED (1u << 20)
+
+static struct {
+	int tid;
+	signed char state;
+	unsigned char round;
+} tasks[MOST_TASKS];
+static unsigned task_count;
+static unsigned char round_of_samples;
+static int is_watching, is_moving;
+static char *watched;
+static size_t watched_len;
+static uint64_t last_sample, sample_ns;
+
+static int read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return -1;
+	text[n] = 0;
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = 0;
+	return 0;
+}
+
+static void watched_line(const char *pid, const char *tid, int state, const char *name)
+{
+	int len = snprintf(watched + watched_len, MOST_WATCHED - watched_len, "%llu %s %s %d %s\n",
+			   (unsigned long long)last_sample, pid, tid, state, name);
+
+	/* A line that does not fit is left out, and so are all after it. */
+	if (len > 0 && watched_len + len < MOST_WATCHED)
+		watched_len += len;
+}
+
+static void sample_task(const char *pid, const char *tid)
+{
+	static unsigned at;
+	char path[96], text[64];
+	int id = atoi(tid), state;
+	unsigned i;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/task/%.20s/patch_state", pid, tid);
+	if (read_text(path, text, sizeof(text)))
+		return;
+	state = atoi(text);
+	/* Tasks come in the order of the last round, but for new ones and those that are gone. */
+	for (i = 0; i < task_count; i++) {
+		if (++at >= task_count)
+			at = 0;
+		if (tasks[at].tid == id)
+			break;
+	}
+	if (i == task_count) {
+		if (task_count == MOST_TASKS)
+			return;
+		at = task_count++;
+		tasks[at].tid = id;
+		tasks[at].state = -1;
+	}
+	tasks[at].round = round_of_samples;
+	if (tasks[at].state == state)
+		return;
+	tasks[at].state = state;
+	snprintf(path, sizeof(path), "/proc/%.20s/task/%.20s/comm", pid, tid);
+	watched_line(pid, tid, state, read_text(path, text, sizeof(text)) ? "?" : text);
+}
+
+static void sample(void)
+{
+	DIR *processes, *threads;
+	struct dirent *process, *thread;
+	uint64_t now = now_ns();
+	char text[64], path[64];
+
+	if (!is_watching || now - last_sample < sample_ns)
+		return;
+	last_sample = now;
+	/* Init has a state of its own during every transition. */
+	if (read_text("/proc/self/patch_state", text, sizeof(text)) || !strcmp(text, "-1")) {
+		if (is_moving)
+			watched_line("0", "0", -1, "-");
+		is_moving = 0;
+		task_count = 0;
+		return;
+	}
+	is_moving = 1;
+	round_of_samples++;
+	processes = opendir("/proc");
+	while (processes && (process = readdir(processes))) {
+		if (process->d_name[0] < '0' || process->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%.20s/task", process->d_name);
+		threads = opendir(path);
+		while (threads && (thread = readdir(threads)))
+			if (thread->d_name[0] != '.')
+				sample_task(process->d_name, thread->d_name);
+		if (threads)
+			closedir(threads);
+	}
+	if (processes)
+		closedir(processes);
+	for (unsigned i = 0; i < task_count; i++) {
+		if (tasks[i].round == round_of_samples)
+			continue;
+		snprintf(text, sizeof(text), "%d", tasks[i].tid);
+		watched_line("0", text, -1, "-");
+		tasks[i--] = tasks[--task_count];
+	}
+	/* The walk took its time: the next is due that much later. */
+	last_sample = now_ns();
+}
+
+/* Gives what was seen since the last time; then goes on ("take"), ends ("0"), or begins anew, a sample every so many milliseconds. */
+static int do_watch(const char *how)
+{
+	if (!watched)
+		watched = malloc(MOST_WATCHED);
+	if (!watched)
+		return ENOMEM;
+	put(watched, watched_len);
+	watched_len = 0;
+	if (strcmp(how, "take")) {
+		is_watching = atoi(how) > 0;
+		sample_ns = atoi(how) * 1000000ull;
+		is_moving = 0;
+		task_count = 0;
+	}
+	return 0;
+}
+
 static int do_load(const char *path, const char *params)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -216,6 +356,7 @@ static int in_child(uint32_t op, uint32_t timeout_ms, const char *a, const char 
 		/* The pipe hangs up when the child ends, unless something in the background keeps it open. */
 		poll(&wait, 1, 20);
 		drain(pipes[0]);
+		sample();
 		done = waitpid(pid, &status, WNOHANG) == pid;
 		if (!done && now_ns() > deadline) {
 			*flags |= FLAG_TIMED_OUT;
@@ -277,6 +418,7 @@ static int do_wait(const char *path, const char *wanted, uint32_t timeout_ms)
 				put(text, n);
 			return error ? error : ETIMEDOUT;
 		}
+		sample();
 		usleep(pause_us);
 		if (pause_us < 20000)
 			pause_us *= 2;
@@ -515,6 +657,9 @@ static void serve(const struct request *q)
 	case OP_PUT:
 		errno = 0;
 		status = do_put(a, b);
+		break;
+	case OP_WATCH:
+		status = do_watch(a);
 		break;
 	case OP_RESUME:
 		status = do_resume(a, b);

@@ -16,6 +16,7 @@ export { type ProveOptions, proveLivepatch } from './prove.ts';
 export { formatScenario } from './scenario/format.ts';
 export { type Node as YamlNode, Nodes as YamlNodes, wordsOf as yamlWordsOf } from './scenario/nodes.ts';
 export { type ReadScenarioOptions, readScenario } from './scenario/read.ts';
+export { findScenario, readyScenarios } from './scenario/ready.ts';
 export type { ScenarioResult, ScenarioStepResult, Stall } from './scenario/result.ts';
 export {
   type GivenModule,

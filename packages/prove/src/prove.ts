@@ -6,24 +6,15 @@ import { UsageError } from '@klpkit/findings';
 import { readElf, readModuleBytes, readModuleInfo } from '@klpkit/formats';
 import { type Kernel, moduleName, type OnProgress } from '@klpkit/kernel';
 import { chooseAccel } from './accel.ts';
+import { bootRecord, memoryFor, notBootedFindings } from './boot.ts';
 import { guestInit } from './guest/init.ts';
 import type { GuestFile } from './guest/initramfs.ts';
 import { type PreparedLivepatch, proveOne } from './life.ts';
-import { consoleMessages } from './log/kmsg.ts';
-import { scanLog } from './log/scan.ts';
 import { readTargets } from './targets.ts';
-import type {
-  Boot,
-  LivepatchProof,
-  LivepatchToProve,
-  Proof,
-  ProofRequest,
-  TranscriptRecord,
-} from './types.ts';
+import type { Boot, LivepatchProof, LivepatchToProve, Proof, ProofRequest } from './types.ts';
 import type { Accel } from './vm/accel.ts';
-import { plain } from './vm/console.ts';
 import { type StartedVm, startWithState } from './vm/saved.ts';
-import { type Exchange, findQemu, startVm, VmDied } from './vm/vm.ts';
+import { findQemu, startVm, VmDied } from './vm/vm.ts';
 
 /** Options of {@link proveLivepatch}. */
 export interface ProveOptions {
@@ -191,26 +182,11 @@ async function proveShare(
         if (!isReusable) break;
       }
     } finally {
-      boots.push({
-        accel,
-        ...start,
-        readySeconds: vm.bootSeconds,
-        console: vm.console(),
-        records: vm.exchanges.map(transcriptRecord),
-      });
+      boots.push(bootRecord(vm, accel, start));
       await vm.end();
     }
   }
   return { proofs, boots };
-}
-
-/**
- * Memory of a VM with so many bytes of files: an initramfs is there twice for a moment, and a module a third time once it is loaded.
- * In steps, so that one saved state serves many proofs; the first has 60 MB and more to spare.
- */
-function memoryFor(size: number): number {
-  const needed = (3 * size) / (1 << 20);
-  return needed <= 48 ? 256 : 256 * Math.ceil(1 + needed / 256);
 }
 
 /** A livepatch and the bytes of its module. */
@@ -255,31 +231,10 @@ function notBooted(livepatch: PreparedLivepatch, error: VmDied, boot: number): L
     verdict: 'failed',
     objects: livepatch.objects,
     passes: [],
-    findings: [
-      ...scanLog(consoleMessages(error.console), { step }),
-      {
-        id: 'vm-died',
-        severity: 'error',
-        what: `the VM died while it booted: ${error.message}`,
-        next: 'the console in the transcript shows the last that QEMU and the kernel said',
-        step,
-      },
-    ],
+    findings: notBootedFindings(error),
     blockers: [],
     died: { step, how: error.death, message: error.message },
     boot,
     seconds: 0,
-  };
-}
-
-function transcriptRecord({ label, reply }: Exchange): TranscriptRecord {
-  return {
-    label,
-    status: reply.status,
-    isTimedOut: reply.isTimedOut,
-    start: reply.start,
-    end: reply.end,
-    output: plain(new TextDecoder().decode(reply.output.subarray(0, 4096)).replaceAll('\0', '\n')),
-    totalBytes: reply.totalBytes,
   };
 }

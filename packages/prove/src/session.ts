@@ -18,6 +18,9 @@ export type Ask = (
   options?: Omit<RequestOptions, 'label'>,
 ) => Promise<Reply>;
 
+/** What becomes of a finding of the log, known how the step went; undefined: it is not told. */
+export type Judge = (finding: ProofFinding, outcome: StepOutcome) => ProofFinding | undefined;
+
 /** Records the steps of a livepatch's proof and what the kernel says in each. */
 export interface Session {
   readonly ask: Ask;
@@ -28,6 +31,8 @@ export interface Session {
   readonly current: string;
   /** Messages of the last step. */
   readonly lastLog: readonly KernelMessage[];
+  /** What the kernel has said so far in the step that is under way. */
+  peek(): Promise<readonly KernelMessage[]>;
   /** Seconds of the guest of the first and the last reply. */
   readonly span: { readonly start: number; readonly end: number };
   /**
@@ -38,6 +43,7 @@ export interface Session {
     name: string,
     body: (ask: Ask) => Promise<StepOutcome | undefined>,
     isTargetLoad?: boolean,
+    judge?: Judge,
   ): Promise<StepOutcome>;
   /** Adds a finding of the step under way. */
   find(finding: Omit<ProofFinding, 'step'>): void;
@@ -59,6 +65,7 @@ export function startSession(vm: Vm, label: string, onStep: (name: string) => vo
   let steps: Step[] = [];
   let current = '';
   let lastLog: readonly KernelMessage[] = [];
+  let peeked: KernelMessage[] = [];
   let first = Number.NaN;
   let last = 0;
   const ask: Ask = async (operation, args, options = {}) => {
@@ -91,18 +98,26 @@ export function startSession(vm: Vm, label: string, onStep: (name: string) => vo
       const isKnown = findings.some(({ id, what }) => id === finding.id && what === finding.what);
       if (!isKnown) findings.push({ ...finding, step: current });
     },
-    async step(name, body, isTargetLoad = false) {
+    async peek() {
+      peeked.push(...readKmsg((await ask('log', [], { limit: 1 << 20 })).output));
+      return peeked;
+    },
+    async step(name, body, isTargetLoad = false, judge = (finding) => finding) {
       current = name;
+      peeked = [];
       onStep(name);
       const start = last;
       const add = (outcome: StepOutcome, log: readonly KernelMessage[]) => {
         lastLog = log;
-        for (const finding of scanLog(log, { step: name, isTargetLoad })) this.find(finding);
+        for (const found of scanLog(log, { step: name, isTargetLoad })) {
+          const finding = judge(found, outcome);
+          if (finding) this.find(finding);
+        }
         steps.push({ name, ...outcome, start, seconds: Math.max(0, last - start), log });
       };
       try {
         const outcome = (await body(ask)) ?? { isOk: true };
-        const log = readKmsg((await ask('log', [], { limit: 1 << 20 })).output);
+        const log = [...(await this.peek())];
         const lost = lostRecords(log);
         add(outcome, log);
         if (lost > 0) {
@@ -117,7 +132,7 @@ export function startSession(vm: Vm, label: string, onStep: (name: string) => vo
         return outcome;
       } catch (error) {
         if (error instanceof VmDied)
-          add({ isOk: false, outcome: error.message }, consoleMessages(vm.console()));
+          add({ isOk: false, outcome: error.message }, [...peeked, ...consoleMessages(vm.console())]);
         throw error;
       }
     },

@@ -16,6 +16,7 @@ export const operations = {
   tasks: 8,
   put: 9,
   resume: 10,
+  watch: 11,
 } as const;
 
 export type Operation = keyof typeof operations;

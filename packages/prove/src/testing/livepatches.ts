@@ -11,6 +11,8 @@ export interface Recipe {
   readonly oldName: string;
   /** The new function, called `replacement`. */
   readonly code: string;
+  /** Atomic replace; default false. */
+  readonly replace?: boolean;
 }
 
 /** Replaces what /proc/cmdline shows; easily seen, and called by nobody but who reads it. */
@@ -26,14 +28,14 @@ export async function build(
   kernel: Kernel,
   recipe: Recipe,
 ): Promise<Pick<LivepatchToProve, 'module' | 'name' | 'objects'>> {
-  const { name, object, oldName, code } = recipe;
+  const { name, object, oldName, code, replace = false } = recipe;
   const includes = ['module', 'seq_file', 'device', 'fs_context', 'errno'].map(
     (header) => `#include <linux/${header}.h>`,
   );
   const { ko } = await buildFromC(kernel, {
     plan: {
       name,
-      replace: false,
+      replace,
       objects: [{ name: object, functions: [{ oldName, sympos: 0, newSymbol: 'replacement' }] }],
     },
     sources: [{ name: `${name}.c`, text: `${includes.join('\n')}\n${code}\n` }],
