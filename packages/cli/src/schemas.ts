@@ -203,7 +203,7 @@ const checkOutput = v.strictObject({
 
 const proofFinding = v.strictObject({ ...finding.entries, step: text });
 
-const kernelLog = v.array(
+const kernelMessages = v.array(
   v.strictObject({
     level: v.pipe(v.number(), v.description('of the kernel: 3 is an error')),
     sequence: v.number(),
@@ -224,7 +224,7 @@ const pass = v.strictObject({
       outcome: v.optional(text),
       start: v.pipe(v.number(), v.description('seconds since boot')),
       seconds,
-      log: kernelLog,
+      log: kernelMessages,
     }),
   ),
   checks: v.array(
@@ -302,7 +302,7 @@ const scenarioResult = v.strictObject({
       found: v.optional(text),
       start: v.pipe(v.number(), v.description('seconds since boot')),
       seconds,
-      log: kernelLog,
+      log: kernelMessages,
     }),
   ),
   findings: v.array(proofFinding),

@@ -1,6 +1,6 @@
 import { UsageError } from '@klpkit/findings';
 import type { Kernel } from '@klpkit/kernel';
-import type { Check, LivepatchToProve, PatchedObject, Proof } from '@klpkit/prove';
+import type { Check, GivenModule, LivepatchToProve, PatchedObject, Proof } from '@klpkit/prove';
 import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
 import { Exit } from '../exit.ts';
@@ -21,6 +21,10 @@ interface Flags {
   readonly memory?: number;
   readonly freshBoot: boolean;
   readonly transcript?: string;
+  readonly scenario?: readonly string[];
+  readonly listScenarios: boolean;
+  readonly set?: readonly string[];
+  readonly report?: string;
 }
 
 function parseNumber(text: string): number {
@@ -95,6 +99,15 @@ async function objectsOf(path: string, bytes: Uint8Array): Promise<PatchedObject
   }
 }
 
+/** A module as a scenario wants it: one that is no livepatch patches nothing. */
+export async function scenarioModule(path: string): Promise<GivenModule> {
+  const module = await readUserFile(path);
+  return objectsOf(path, module).then(
+    (objects) => ({ module, objects }),
+    () => ({ module }),
+  );
+}
+
 /** One livepatch file as the proof wants it. */
 export async function livepatchFile(path: string, checks: readonly Check[]): Promise<LivepatchToProve> {
   const module = await readUserFile(path);
@@ -149,6 +162,10 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
       'says so; --fresh-boot boots. Checks run in busybox as root: before, while the livepatch is in force, and after it is',
       'gone.',
       '',
+      'With --scenario the livepatches go through the steps of a scenario instead: a file, or one of --list-scenarios. The files',
+      'are its modules in their order, or --module ALIAS=FILE says which is which. Ends with code 4 where the scenario is for',
+      'other kernels.',
+      '',
       'EXAMPLE',
       "  klpkit prove livepatch-fix.ko --kernel debian:6.12 --check 'cat /proc/version' --expect-after '/patched/'",
     ].join('\n'),
@@ -172,7 +189,8 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
         kind: 'parsed',
         parse: String,
         variadic: true,
-        brief: 'Module of the kernel that the checks need, loaded first; may be repeated',
+        brief:
+          'Module of the kernel that the checks need, loaded first; with --scenario ALIAS=FILE; may be repeated',
         placeholder: 'NAME',
         optional: true,
       },
@@ -203,6 +221,35 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
         default: false,
         withNegated: false,
       },
+      scenario: {
+        kind: 'parsed',
+        parse: String,
+        variadic: true,
+        brief: 'Scenario to go through, by name or file; may be repeated',
+        placeholder: 'SCENARIO',
+        optional: true,
+      },
+      listScenarios: {
+        kind: 'boolean',
+        brief: 'List the scenarios that klpkit brings',
+        default: false,
+        withNegated: false,
+      },
+      set: {
+        kind: 'parsed',
+        parse: String,
+        variadic: true,
+        brief: 'Value of a parameter of the scenario; may be repeated',
+        placeholder: 'NAME=VALUE',
+        optional: true,
+      },
+      report: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'Folder for the report: JSON, transcript, and an SVG for each transition',
+        placeholder: 'DIR',
+        optional: true,
+      },
       transcript: {
         kind: 'parsed',
         parse: String,
@@ -218,6 +265,18 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
     },
   },
   func: action('prove', async (context, flags: Flags, ...paths: string[]) => {
+    if (flags.listScenarios) return (await import('./prove-scenario.ts')).listScenarios(context);
+    if (flags.scenario !== undefined) {
+      if (flags.check !== undefined)
+        throw new UsageError(
+          '--check and --scenario exclude each other',
+          'a scenario runs commands in its steps',
+        );
+      const { proveScenarios } = await import('./prove-scenario.ts');
+      const kernel = await chooseKernel(flags.kernel);
+      return proveScenarios(context, kernel, flags.scenario, paths, flags);
+    }
+    if (flags.set !== undefined) throw new UsageError('--set is for --scenario');
     const [first] = paths;
     if (first === undefined)
       throw new UsageError(

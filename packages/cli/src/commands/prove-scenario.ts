@@ -1,0 +1,188 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UsageError } from '@klpkit/findings';
+import type { Kernel } from '@klpkit/kernel';
+import type { GivenModule, Scenario, ScenarioRequest, ScenarioResult } from '@klpkit/prove';
+import type { Context } from '../context.ts';
+import { Exit, type ExitCode } from '../exit.ts';
+import type { Answer } from '../schemas.ts';
+import { formatBoots } from '../transcript.ts';
+
+/** What `klpkit prove` is told of scenarios. */
+export interface ScenarioFlags {
+  readonly accel: 'auto' | 'tcg' | 'kvm';
+  readonly freshBoot: boolean;
+  readonly module?: readonly string[];
+  readonly set?: readonly string[];
+  readonly report?: string;
+  readonly transcript?: string;
+}
+
+/** Parts of `NAME=VALUE` words. @throws {UsageError} for one that is none */
+function pairs(words: readonly string[], flag: string, form: string): Map<string, string> {
+  return new Map(
+    words.map((word) => {
+      const at = word.indexOf('=');
+      if (at < 1) throw new UsageError(`${flag} ${word}: ${form} is wanted`, `${flag} ${form}`);
+      return [word.slice(0, at), word.slice(at + 1)];
+    }),
+  );
+}
+
+/** `klpkit prove --list-scenarios`. */
+export async function listScenarios(context: Context): Promise<ExitCode> {
+  const { readyScenarios } = await import('@klpkit/prove');
+  const scenarios = await readyScenarios();
+  const described = scenarios.map(({ name, summary = '', modules, parameters }: Scenario) => ({
+    name,
+    summary,
+    modules: modules.map(({ alias }) => alias),
+    parameters: parameters.map((parameter) => ({
+      name: parameter.name,
+      ...(parameter.summary === undefined ? {} : { summary: parameter.summary }),
+      ...(parameter.default === undefined ? {} : { default: parameter.default }),
+    })),
+  }));
+  if (context.isJson) {
+    const answer: Answer<'prove'> = { command: 'prove', outcome: 'listed', scenarios: described };
+    context.answer(answer);
+  }
+  for (const { name, summary, modules, parameters } of described) {
+    context.say(context.paint('heading', name));
+    context.say(`  ${summary}`);
+    context.say(`  klpkit prove ${modules.map((alias) => `${alias}.ko`).join(' ')} --scenario ${name}`);
+    for (const { name: parameter, summary: what = '', default: standard } of parameters) {
+      const value = standard === undefined ? '' : ` (${standard})`;
+      context.say(`    --set ${parameter}=…  ${what}${value}`);
+    }
+  }
+  return Exit.done;
+}
+
+/**
+ * The modules of a scenario: the files of the command line belong to its aliases in their order, unless `--module ALIAS=FILE` says
+ * otherwise.
+ */
+async function modulesOf(
+  scenario: Scenario,
+  paths: readonly string[],
+  named: ReadonlyMap<string, string>,
+): Promise<Record<string, GivenModule>> {
+  const { scenarioModule } = await import('./prove.ts');
+  const open = scenario.modules.filter(({ alias, file }) => file === undefined && !named.has(alias));
+  const aliases = [
+    ...open,
+    ...scenario.modules.filter(({ alias, file }) => file !== undefined && !named.has(alias)),
+  ];
+  if (paths.length > aliases.length)
+    throw new UsageError(
+      `${paths.length} modules are given, and the scenario ${scenario.name} has ${scenario.modules.length}`,
+      `its modules are ${scenario.modules.map(({ alias }) => alias).join(', ') || 'none'}`,
+    );
+  const files = new Map(named);
+  for (const [i, path] of paths.entries()) files.set(aliases[i]?.alias ?? '', path);
+  const modules: Record<string, GivenModule> = {};
+  for (const [alias, path] of files) modules[alias] = await scenarioModule(path);
+  return modules;
+}
+
+/** `klpkit prove --scenario`: runs scenarios, tells how each went, and keeps the report. */
+export async function proveScenarios(
+  context: Context,
+  kernel: Kernel,
+  names: readonly string[],
+  paths: readonly string[],
+  flags: ScenarioFlags,
+): Promise<ExitCode> {
+  const { findScenario, formatScenario, readScenario, runScenarios } = await import('@klpkit/prove');
+  const { readUserFile } = await import('../input.ts');
+  const named = pairs(flags.module ?? [], '--module', 'ALIAS=FILE');
+  const values = Object.fromEntries(pairs(flags.set ?? [], '--set', 'NAME=VALUE'));
+  const requests: ScenarioRequest[] = [];
+  for (const name of names) {
+    const file = await findScenario(name);
+    const text = new TextDecoder().decode(await readUserFile(file));
+    const modules = await modulesOf(readScenario(text, { file }), paths, named);
+    requests.push({ file, text, modules, values });
+  }
+  const results = await runScenarios(kernel, requests, {
+    accel: flags.accel,
+    freshBoot: flags.freshBoot,
+    onProgress: context.progress.report,
+    ...(context.signal ? { signal: context.signal } : {}),
+  });
+  context.progress.end();
+  for (const result of results) {
+    const role = result.verdict === 'passed' ? 'good' : result.verdict === 'failed' ? 'bad' : 'warning';
+    context.say(
+      formatScenario(result, context.width)
+        .trimEnd()
+        .replace(/^[\w-]+/, (word) => context.paint(role, word)),
+    );
+  }
+  const outcome = results.some(({ verdict }) => verdict === 'failed')
+    ? 'not-passed'
+    : results.some(({ verdict }) => verdict === 'passed')
+      ? 'passed'
+      : 'not-applicable';
+  const answer: Answer<'prove'> = {
+    command: 'prove',
+    outcome,
+    kernel: { id: kernel.id, release: kernel.release },
+    scenarios: await Promise.all(results.map((result, i) => told(result, flags.report, i + 1))),
+  };
+  if (flags.transcript !== undefined) {
+    const { writeFileAtomic } = await import('@klpkit/host');
+    await writeFileAtomic(flags.transcript, transcriptOf(results));
+    context.say(`transcript: ${flags.transcript}`);
+  }
+  if (flags.report !== undefined) {
+    const { writeFileAtomic } = await import('@klpkit/host');
+    await mkdir(flags.report, { recursive: true });
+    await writeFileAtomic(join(flags.report, 'report.json'), `${JSON.stringify(answer, undefined, 2)}\n`);
+    await writeFileAtomic(join(flags.report, 'transcript.txt'), transcriptOf(results));
+    context.say(`report: ${join(flags.report, 'report.json')}`);
+  }
+  if (context.isJson) context.answer(answer);
+  return outcome === 'passed' ? Exit.done : outcome === 'not-passed' ? Exit.findings : Exit.nothing;
+}
+
+function transcriptOf(results: readonly ScenarioResult[]): string {
+  return results
+    .map(({ name, verdict, kernel, boot }) =>
+      [
+        `scenario ${name} on ${kernel.id}, verdict ${verdict}`,
+        ...(boot ? formatBoots([{ boot, names: [name] }]) : []),
+      ].join('\n'),
+    )
+    .join('\n\n')
+    .concat('\n');
+}
+
+/** A result as the answer has it; its timelines are drawn into the folder of the report. */
+async function told(result: ScenarioResult, folder: string | undefined, number: number) {
+  const { timelines, boot, ...rest } = result;
+  const drawn = [];
+  for (const [i, timeline] of timelines.entries()) {
+    if (folder === undefined) {
+      drawn.push(timeline);
+      continue;
+    }
+    const [{ timelineSvg }, { writeFileAtomic }] = await Promise.all([
+      import('@klpkit/prove'),
+      import('@klpkit/host'),
+    ]);
+    const svg = `${number}-${result.name}-${String(i + 1).padStart(2, '0')}.svg`;
+    await mkdir(folder, { recursive: true });
+    await writeFileAtomic(join(folder, svg), timelineSvg(timeline));
+    drawn.push({ ...timeline, svg });
+  }
+  const how = boot && {
+    accel: boot.accel,
+    how: boot.how,
+    ...(boot.savedState === undefined ? {} : { savedState: boot.savedState }),
+    ...(boot.problem === undefined ? {} : { problem: boot.problem }),
+    ...(boot.readySeconds === undefined ? {} : { readySeconds: boot.readySeconds }),
+  };
+  return { ...rest, timelines: drawn, ...(how && { boot: how }) };
+}
