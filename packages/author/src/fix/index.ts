@@ -1,3 +1,4 @@
+export { functionAround } from './around.ts';
 export { withLineDirectives } from './lines.ts';
 export { withPlaces } from './places.ts';
 export { type PatchText, readFix } from './read.ts';

@@ -14,6 +14,7 @@ import { annotationHeaders } from '../annotations/headers.ts';
 import { kindOf, notCompiled, refusedPlace, ruleChanges } from './kinds.ts';
 import { withLineDirectives } from './lines.ts';
 import { checkPath, readTreeFile, stripLevel } from './paths.ts';
+import { conflictFinding, meetingFindings, stagesOf, strayedFindings } from './several.ts';
 import type { AppliedFix, Fix, FixedFile } from './types.ts';
 
 /** A patch as text. */
@@ -43,9 +44,10 @@ export async function readFix(
   const reader = new FixReader(sourceDir, options);
   const applied: AppliedFix[] = [];
   for (const patch of patches) {
-    const result = await reader.apply(patch);
+    const result = await reader.apply(patch, applied);
     if (result) applied.push(result);
   }
+  reader.findings.push(...meetingFindings(applied));
   const files = reader.files();
   const { findings } = reader;
   const isError = ({ severity, id }: Finding) => severity === 'error' && !options.overrides?.has(id);
@@ -83,14 +85,17 @@ class FixReader {
   readonly #root: string;
   readonly #options: ReadOptions;
   readonly #states = new Map<string, State>();
+  /** The fixes before the one under way. */
+  #earlier: readonly AppliedFix[] = [];
 
   constructor(root: string, options: ReadOptions) {
     this.#root = root;
     this.#options = options;
   }
 
-  async apply(patch: PatchText): Promise<AppliedFix | undefined> {
+  async apply(patch: PatchText, earlier: readonly AppliedFix[]): Promise<AppliedFix | undefined> {
     const name = basename(patch.name);
+    this.#earlier = earlier;
     const parsed = this.#parse(name, patch.text);
     if (!parsed) return undefined;
     for (const { line, what } of parsed.notes)
@@ -248,6 +253,9 @@ class FixReader {
     }
     if (result.failed.length > 0) return this.#failed(name, path, result);
     this.#moved(name, file, path, result);
+    this.findings.push(
+      ...strayedFindings(name, path, stagesOf(this.#earlier, path), before ?? '', file.hunks, result),
+    );
     if (file.kind === 'rename') source.text = undefined;
     if (file.kind !== 'delete') state.text = result.text;
     else if (result.text === '') state.text = undefined;
@@ -271,8 +279,19 @@ class FixReader {
   }
 
   #failed(name: string, path: string, { failed, hunks }: Applied): undefined {
-    if (hunks.length === 0 && failed.every((hunk) => hunk.isApplied)) return this.#alreadyApplied(name, path);
-    for (const { hunk, at: line, expectedLine: expected, foundLine: found, isApplied } of failed)
+    const stages = stagesOf(this.#earlier, path);
+    const conflicts = failed.map((hunk) => conflictFinding(name, path, stages, hunk));
+    if (hunks.length === 0 && failed.every((hunk, index) => hunk.isApplied && conflicts[index] === undefined))
+      return this.#alreadyApplied(name, path);
+    for (const [
+      index,
+      { hunk, at: line, expectedLine: expected, foundLine: found, isApplied },
+    ] of failed.entries()) {
+      const conflict = conflicts[index];
+      if (conflict) {
+        this.findings.push(conflict);
+        continue;
+      }
       this.#error(
         'patch-does-not-apply',
         isApplied
@@ -281,6 +300,7 @@ class FixReader {
         'rebase the patch onto the source of this kernel',
         { file: path, line },
       );
+    }
     return undefined;
   }
 

@@ -138,6 +138,7 @@ function functionSection(entry: ReportFunction, id: string, details: FunctionDet
 <p class="soft">${size}, ${role}</p>
 <h4 class="hide">Why it differs</h4>
 <ul class="why">${entry.why.map((reason) => html`<li>${reason.text}</li>`)}</ul>
+${entry.fixes && html`<p>By ${join(entry.fixes.map((name) => html`<b>${name}</b>`))}.</p>`}
 ${difference && html`<p class="soft">${difference}</p>`}
 ${details?.problems.filter((problem) => !entry.why.some((reason) => reason.text.includes(problem))).map((problem) => html`<p class="warning">source lines not available: ${problem}</p>`)}
 ${details && details.rows.length > 0 && codeTable(details, id)}

@@ -4,6 +4,7 @@ import { sha256Hex } from '@klpkit/host';
 import type { Kernel, Unit } from '@klpkit/kernel';
 import type { LivepatchPlan } from '@klpkit/livepatch';
 import type { Extraction } from '../extract/index.ts';
+import { type EditedBy, editedBy } from '../fix/several.ts';
 import type { EditedFile } from './edits.ts';
 import { type Reason, type Report, type ReportFunction, type ReportUnit, reportVersion } from './schema.ts';
 import { explainUnit, type UnitSource } from './why.ts';
@@ -84,7 +85,7 @@ export function makeReport(request: ReportRequest): Report {
         hunks: file.hunks.map(({ line, offset, fuzz }) => ({ line, offset, fuzz })),
       })),
     })),
-    units: units.map((unit) => unitOf(unit, request.files)),
+    units: units.map((unit) => unitOf(unit, request)),
     relocations: relocationsOf(units),
     exports: [...new Set(units.flatMap((unit) => unit.extraction?.exports ?? []))].sort(order),
     findings: request.findings.map((finding) => {
@@ -127,7 +128,8 @@ function moduleOf(bytes: Uint8Array, plan: LivepatchPlan): NonNullable<Report['m
   };
 }
 
-function unitOf(reported: ReportedUnit, files: readonly EditedFile[]): ReportUnit {
+function unitOf(reported: ReportedUnit, { files, fixes }: ReportRequest): ReportUnit {
+  const edits = fixes.length > 1 ? editedBy(fixes) : [];
   const { unit, comparison, objects } = reported;
   const explainer = explainUnit(comparison, reported.source, files);
   const touched = comparison.functions.filter((change) => change.status !== 'same');
@@ -139,11 +141,30 @@ function unitOf(reported: ReportedUnit, files: readonly EditedFile[]): ReportUni
     match: matchOf(reported.match),
     unchanged: comparison.functions.length - touched.length,
     functions: touched
-      .map((change) => functionOf(change, explainer.why(change), reported.extraction))
+      .map((change) => {
+        const why = explainer.why(change);
+        const by = fixesBehind(why, unit.source, edits);
+        return { ...functionOf(change, why, reported.extraction), ...(by.length > 0 ? { fixes: by } : {}) };
+      })
       .sort((a, b) => order(a.status, b.status) || order(a.name, b.name)),
     data: dataOf(reported),
     dropped: (reported.dropped ?? []).map((entry) => ({ ...entry })),
   };
+}
+
+/**
+ * Of several fixes, those that a function changes by: the ones that edit what the reasons name; where those name nothing, all that edit
+ * the unit's source or a header.
+ */
+function fixesBehind(why: readonly Reason[], source: string, edits: readonly EditedBy[]): string[] {
+  const named = edits.filter(({ path, names }) =>
+    why.some(
+      (reason) => reason.file === path && (reason.function === undefined || names.has(reason.function)),
+    ),
+  );
+  const found =
+    named.length > 0 ? named : edits.filter(({ path }) => path === source || !path.endsWith('.c'));
+  return [...new Set(found.map(({ fix }) => fix))];
 }
 
 function functionOf(

@@ -247,6 +247,29 @@ describe('why a function changed', () => {
     ]);
   });
 
+  test('of several fixes, by which each function changes', () => {
+    const first = edit('lib/part.h', 'value * 2', 'value * 3');
+    const second = edit('lib/sample.c', 'return middle(value) ^ 5', 'return middle(value) ^ 7');
+    const third = edit('lib/sample.c', 'value > 3', 'value > 30');
+    const { request, functions } = build((files) => third(second(first(files))));
+    expect(functions.get('edited')?.fixes).toBeUndefined();
+    let state = before;
+    const fixes = [first, second, third].map((change, index) => {
+      const [was, is] = [state, change(state)];
+      state = is;
+      const files = Object.keys(is).flatMap((path) =>
+        was[path] === is[path] ? [] : [{ path, before: was[path], after: is[path], hunks: [] }],
+      );
+      return { name: `${index + 1}.patch`, files };
+    });
+    const [unit] = makeReport({ ...request, fixes }).units;
+    expect(Object.fromEntries(unit.functions.map(({ name, fixes }) => [name, fixes]))).toEqual({
+      both: ['1.patch'],
+      edited: ['3.patch'],
+      inliner: ['1.patch', '2.patch'],
+    });
+  });
+
   test('the fix edits a macro, which is in no function', () => {
     const { functions } = build(edit('lib/part.h', 'LIMIT 10', 'LIMIT 11'));
     expect(kinds(functions)).toEqual({ limited: ['declaration', 'constant'] });

@@ -91,6 +91,9 @@ const changedFunction = v.strictObject({
     ),
   ),
   why: v.array(reason),
+  fixes: v.optional(
+    v.pipe(v.array(text), v.description('of several fixes: those that it changes by, in their order')),
+  ),
 });
 
 const unit = v.strictObject({

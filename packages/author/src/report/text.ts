@@ -115,6 +115,7 @@ function writeFunction(page: Page, entry: ReportFunction): void {
   const position = entry.sympos === undefined ? '' : `, sympos ${entry.sympos}`;
   page.entry(2, entry.status, `${entry.name}: ${size}${position}`, 10, 'name');
   for (const reason of entry.why) page.paragraph(12, reason.text);
+  if (entry.fixes) page.paragraph(12, `by ${entry.fixes.join(', ')}`);
   const difference = differenceText(entry);
   if (difference) page.paragraph(12, difference, 'dim');
 }
