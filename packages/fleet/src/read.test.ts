@@ -1,0 +1,98 @@
+import { Refusal } from '@klpkit/findings';
+import { describe, expect, it } from 'vitest';
+import { readMatrix } from './read.ts';
+
+const good = `format: 1
+name: web
+kernels:
+  - debian:6.12
+  - id: debian:6.1
+    coveredUntil: 2027-06-30
+    shipped: old/livepatch-web.ko
+fixes:
+  - id: web-1
+    title: a fix
+    cve: [CVE-2026-1234, CVE-2026-12345]
+    patches: [a.patch, sub/b.patch]
+    backports:
+      '6.1': sub/b-6.1.patch
+    overrides:
+      KLP501: set by a callback
+    checks:
+      - { run: cat /proc/version, before: '0', patched: /one|two/ }
+  - id: gone
+    unpatchable: changes the boot
+policy:
+  prove: false
+  maxWarnings: 0
+`;
+
+/** What is wrong, each with its line. */
+function wrong(text: string): string[] {
+  try {
+    readMatrix(text, 'm.yaml');
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return error.findings.map(({ at, what }) => `${at?.line}: ${what}`);
+  }
+  return [];
+}
+
+describe('readMatrix', () => {
+  it('reads all that a matrix can say', () => {
+    expect(readMatrix(good, 'm.yaml')).toEqual({
+      name: 'web',
+      kernels: [
+        { id: 'debian:6.12' },
+        { id: 'debian:6.1', coveredUntil: '2027-06-30', shipped: 'old/livepatch-web.ko' },
+      ],
+      fixes: [
+        {
+          id: 'web-1',
+          title: 'a fix',
+          cves: ['CVE-2026-1234', 'CVE-2026-12345'],
+          patches: ['a.patch', 'sub/b.patch'],
+          backports: [{ release: '6.1', patches: ['sub/b-6.1.patch'] }],
+          releases: [],
+          overrides: { KLP501: 'set by a callback' },
+          checks: [{ run: 'cat /proc/version', before: '0', patched: '/one|two/' }],
+        },
+        {
+          id: 'gone',
+          cves: [],
+          patches: [],
+          backports: [],
+          releases: [],
+          overrides: {},
+          checks: [],
+          unpatchable: 'changes the boot',
+        },
+      ],
+      policy: { prove: false, cumulative: true, maxWarnings: 0 },
+    });
+  });
+
+  it.each([
+    ['format: 1', 'format: 2', '1: format 1 is what this klpkit reads, and this is "2"'],
+    ['name: web', 'names: web', '2: there is no key "names" here'],
+    ['2027-06-30', '2027-13-01', '6: a day belongs here, 2027-06-30, and this is "2027-13-01"'],
+    ['old/livepatch-web.ko', '../old.ko', '7: a file beside the matrix or below it belongs here'],
+    ['sub/b.patch', '/etc/passwd', '12: a file beside the matrix or below it belongs here'],
+    ['id: gone', 'id: web-1', '19: two fixes are called web-1'],
+    ['id: gone', 'id: Gone!', '19: an id has small letters, digits and dashes'],
+    ['CVE-2026-1234,', 'CVE-26-1,', '11: a CVE is CVE-YEAR-NUMBER, and this is "CVE-26-1"'],
+    ['/one|two/', '/one(/', '18: '],
+    ['prove: false', 'prove: perhaps', '22: true or false belongs here, and this is "perhaps"'],
+    ['maxWarnings: 0', 'maxWarnings: -1', '23: a whole number from 0'],
+    ['    patches: [a.patch, sub/b.patch]\n', '', '9: the fix web-1 has no patch'],
+  ])('tells of %s as %s with its line', (from, to, what) => {
+    expect(wrong(good)).toEqual([]);
+    expect(wrong(good.replace(from, to))).toContainEqual(expect.stringContaining(what));
+  });
+
+  it('tells of everything at once, and of what is no YAML', () => {
+    expect(wrong(good.replace('format: 1', 'format: 2').replace('id: gone', 'id: web-1'))).toHaveLength(2);
+    expect(wrong('kernels: [')).toEqual([expect.stringContaining('this is no YAML')]);
+    expect(wrong('[]')).toEqual([expect.stringContaining('a matrix is a mapping')]);
+  });
+});

@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+import { artifact, cell } from '../testing/cells.ts';
+import { coverageCsv, coverageHtml, coverageOf, coverageText, groupsOf, openVex } from './index.ts';
+
+const all = (release: string, ...functions: string[]) =>
+  cell(release, '*', 'released', { artifact: artifact('livepatch-web.ko', ...functions) });
+const cves = (...names: string[]) => ({ cves: names });
+
+const cells = [
+  cell('6.12.117', 'one', 'proven', {
+    ...cves('CVE-2026-0001'),
+    artifact: artifact('livepatch-one.ko', 'f'),
+    group: 'x',
+  }),
+  cell('6.12.117', 'two', 'refused', { ...cves('CVE-2026-0002'), next: 'rewrite it' }),
+  cell('6.12.117', 'three', 'not-affected', cves('CVE-2026-0003')),
+  all('6.12.117', 'f'),
+  cell('6.12.115', 'one', 'proven', {
+    ...cves('CVE-2026-0001'),
+    artifact: artifact('livepatch-one.ko', 'f', 'g'),
+    group: 'y',
+  }),
+  cell('6.12.115', 'two', 'fixed', cves('CVE-2026-0002')),
+  cell('6.12.115', 'three', 'failed', cves('CVE-2026-0003')),
+  all('6.12.115', 'f', 'g'),
+];
+
+describe('coverageOf', () => {
+  it('says for each kernel what is in, not needed and open', () => {
+    expect(
+      coverageOf(cells).map(({ release, live, notNeeded, open }) => ({
+        release,
+        live,
+        notNeeded,
+        open: open.map(({ fix }) => fix),
+      })),
+    ).toEqual([
+      { release: '6.12.117', live: ['one'], notNeeded: ['three'], open: ['two'] },
+      { release: '6.12.115', live: ['one'], notNeeded: ['two'], open: ['three'] },
+    ]);
+  });
+
+  it('counts nothing as in a livepatch that was not released', () => {
+    const [first] = coverageOf(cells.map((one) => (one.fix === '*' ? { ...one, state: 'disproven' } : one)));
+    expect(first?.live).toEqual([]);
+    expect(first?.open.map(({ fix }) => fix)).toEqual(['two', '*']);
+  });
+});
+
+describe('groupsOf', () => {
+  it('parts cells that are changed otherwise, and says how', () => {
+    expect(groupsOf(cells).map(({ key, differs }) => [key, differs])).toEqual([
+      ['x', []],
+      ['y', ['replaces g besides']],
+    ]);
+    const same = cells.map((one) => (one.group ? { ...one, group: 'x' } : one));
+    expect(groupsOf(same).map(({ cells: of }) => of.length)).toEqual([2]);
+  });
+});
+
+describe('openVex', () => {
+  const statements = (of = cells) =>
+    (
+      JSON.parse(openVex(of, { author: 'a', timestamp: '2026-01-01T00:00:00Z' })) as {
+        statements: { vulnerability: { name: string }; products: { '@id': string }[]; status: string }[];
+      }
+    ).statements.map(
+      ({ vulnerability, products: [product], status }) =>
+        `${vulnerability.name} ${product?.['@id'].replace(/^pkg:deb.debian.linux-image-|@[^?]*/g, '').replace(/%40.*/, '')} ${status}`,
+    );
+
+  it('calls a kernel fixed by a livepatch only where that is loaded', () => {
+    expect(statements()).toEqual([
+      'CVE-2026-0001 6.12.117?arch=amd64&livepatch=livepatch-web.ko fixed',
+      'CVE-2026-0001 6.12.117?arch=amd64 affected',
+      'CVE-2026-0002 6.12.117?arch=amd64 affected',
+      'CVE-2026-0003 6.12.117?arch=amd64 not_affected',
+      'CVE-2026-0001 6.12.115?arch=amd64&livepatch=livepatch-web.ko fixed',
+      'CVE-2026-0001 6.12.115?arch=amd64 affected',
+      'CVE-2026-0002 6.12.115?arch=amd64 fixed',
+      'CVE-2026-0003 6.12.115?arch=amd64 under_investigation',
+    ]);
+  });
+
+  it('calls nothing fixed while a second fix of the CVE is open', () => {
+    const both = cells.map((one) => (one.fix === 'two' ? { ...one, ...cves('CVE-2026-0001') } : one));
+    expect(statements(both).slice(0, 1)).toEqual(['CVE-2026-0001 6.12.117?arch=amd64 affected']);
+  });
+
+  it('has the same identity whenever it is written', () => {
+    const [one, two] = ['2026-01-01T00:00:00Z', '2027-01-01T00:00:00Z'].map(
+      (timestamp) => JSON.parse(openVex(cells, { author: 'a', timestamp })) as Record<string, unknown>,
+    );
+    expect(one?.['@id']).toBe(two?.['@id']);
+    expect(one?.timestamp).not.toBe(two?.timestamp);
+  });
+});
+
+describe('coverageCsv', () => {
+  it('quotes what would break a line or be computed', () => {
+    const csv = coverageCsv([cell('6.12.117', 'one', 'refused', { reason: '=1+1, "x"\ny' })]);
+    expect(csv.split('\r\n')[1]).toContain(`refused,"'=1+1, ""x""\ny",`);
+    expect(csv.endsWith('\r\n')).toBe(true);
+  });
+});
+
+describe('coverageHtml', () => {
+  it('escapes what comes from patches, and allows no other script', () => {
+    const evil = cell('6.12.117', 'one', 'refused', { reason: '<script>alert(1)</script>' });
+    const page = coverageHtml('web', [evil], () => undefined);
+    expect(page).not.toContain('<script>alert');
+    expect(page).toContain('&lt;script&gt;alert');
+    expect(page).toContain('default-src &#39;none&#39;');
+  });
+
+  it('leads from the grid to each cell, and to the report of its livepatch', () => {
+    const page = coverageHtml('web', cells, ({ artifact: of }) => of && `reports/${of.page}.html`);
+    for (const { release, fix } of cells) {
+      const anchor = `${release}-${fix === '*' ? 'all' : fix}`;
+      expect(page).toContain(`href="#${anchor}"`);
+      expect(page).toContain(`id="${anchor}"`);
+    }
+    expect(page).toContain(`reports/${'c'.repeat(64)}.html`);
+  });
+});
+
+describe('coverageText', () => {
+  it('shows a grid, and what waits with its next step', () => {
+    const text = coverageText(cells);
+    expect(text.split('\n').slice(0, 3)).toEqual([
+      '          one     two      three         all',
+      '6.12.117  proven  refused  not-affected  released',
+      '6.12.115  proven  fixed    failed        released',
+    ]);
+    expect(text).toContain('  refused  two: it is refused\n    next: rewrite it\n');
+  });
+});
