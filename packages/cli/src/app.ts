@@ -16,6 +16,7 @@ import { kernelShowCommand } from './commands/kernel-show.ts';
 import { loadCommand } from './commands/load.ts';
 import { matrixRoute } from './commands/matrix.ts';
 import { proveCommand } from './commands/prove.ts';
+import { sourceCommand } from './commands/source.ts';
 import { statusCommand } from './commands/status.ts';
 import { unloadCommand } from './commands/unload.ts';
 import { upgradeCommand } from './commands/upgrade.ts';
@@ -56,6 +57,7 @@ const routes = buildRouteMap<string, Context>({
     kernel,
     assess: assessCommand,
     build: buildCommandRoute,
+    source: sourceCommand,
     check: checkCommand,
     convert: convertCommand,
     upgrade: upgradeCommand,

@@ -538,6 +538,67 @@ const assess = v.variant('outcome', [
   failures('assess')[1],
 ]);
 
+const source = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('source'),
+    outcome: v.literal('written'),
+    kernel: text,
+    folder: text,
+    files: v.pipe(v.array(text), v.description('paths in the folder')),
+    objects: v.array(
+      v.strictObject({
+        name: text,
+        functions: v.array(v.strictObject({ old: text, new: text, sympos: count })),
+      }),
+    ),
+    symbols: v.pipe(
+      v.array(
+        v.strictObject({
+          name: v.pipe(text, v.description('in C')),
+          symbol: v.optional(v.pipe(text, v.description('in the kernel, when it differs'))),
+          object: text,
+          sympos: count,
+          kind: v.picklist(['function', 'variable']),
+          how: v.picklist(['exported', 'klp-relocation']),
+          why: v.optional(text),
+        }),
+      ),
+      v.description('private symbols, as in the manifest'),
+    ),
+    lines: v.pipe(
+      v.strictObject({ patched: count, all: count }),
+      v.description('lines of code: of the replaced functions, and of all C that was written'),
+    ),
+    agreement: v.optional(
+      v.pipe(
+        v.strictObject({
+          agrees: v.pipe(v.boolean(), v.description('all that differs is explained')),
+          functions: v.array(text),
+          symbols: v.array(text),
+          code: v.array(
+            v.strictObject({
+              function: text,
+              verdict: v.picklist(['same', 'inlining', 'other']),
+              binary: v.pipe(count, v.description('bytes')),
+              source: v.pipe(count, v.description('bytes')),
+            }),
+          ),
+          differences: v.array(v.strictObject({ what: text, why: v.optional(text) })),
+        }),
+        v.description('with --verify: how the two routes compare'),
+      ),
+    ),
+    findings: v.array(finding),
+  }),
+  v.strictObject({
+    command: v.literal('source'),
+    outcome: v.pipe(v.literal('nothing'), v.description('the fix changes nothing that this kernel runs')),
+    kernel: text,
+    findings: v.array(finding),
+  }),
+  ...failures('source'),
+]);
+
 const pitfall = v.strictObject({
   id: text,
   name: v.pipe(text, v.description('of its folder')),
@@ -780,6 +841,7 @@ export const schemas = {
   'kernel-show': kernelShow,
   'kernel-remove': kernelRemove,
   build,
+  source,
   prove,
   compare,
   assess,

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { run } from '@klpkit/host';
 import { compileEnvironment, type Kernel, type Unit } from '@klpkit/kernel';
@@ -26,17 +26,27 @@ interface GccMessage {
   readonly locations?: readonly { readonly caret?: { readonly file: string; readonly line: number } }[];
 }
 
-/** Compiles a generated file as `klpkit build` compiles a folder, with messages as data. */
+/**
+ * Compiles a generated file as `klpkit build` compiles a folder, with messages as data.
+ *
+ * @param headers files of the folder that it includes, by path
+ */
 export async function compileGenerated(
   kernel: Kernel,
   unit: Unit,
-  text: string,
+  { text, headers }: { readonly text: string; readonly headers: ReadonlyMap<string, string> },
   folder: string,
   signal?: AbortSignal,
 ): Promise<Compiled> {
   const source = join(folder, 'generated.c');
   const object = join(folder, 'generated.o');
   await writeFile(source, text);
+  const own = join(folder, 'headers');
+  await rm(own, { recursive: true, force: true });
+  for (const [path, header] of headers) {
+    await mkdir(dirname(join(own, path)), { recursive: true });
+    await writeFile(join(own, path), header);
+  }
   const argv = unit.argv.filter((word) => !/^-g(dwarf.*|z.*|split-dwarf|\d|btf)?$|^-Werror$/.test(word));
   const places = [
     ...new Set([kernel.sourceDir, kernel.buildDir].map((root) => join(root, dirname(unit.source)))),
@@ -58,6 +68,8 @@ export async function compileGenerated(
       '-Wunused-const-variable=2',
       '-fdiagnostics-format=json',
       '-fmax-errors=0',
+      '-iquote',
+      own,
       ...places.flatMap((place) => ['-iquote', place]),
     ],
     { cwd: kernel.buildDir, env: await compileEnvironment(kernel), check: false, signal, timeoutMs: 300_000 },

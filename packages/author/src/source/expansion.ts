@@ -16,6 +16,8 @@ export interface Expansion {
   readonly namesInHeaders: ReadonlySet<string>;
   /** What each `#include` of the unit's own files brings that those before it do not, by `file:line` of the directive. */
   readonly brought: () => ReadonlyMap<string, Introduced>;
+  /** `#include`s of files of the unit's own, by `file:line`. */
+  readonly ownIncludes: ReadonlySet<string>;
 }
 
 /**
@@ -74,12 +76,20 @@ export function readExpansion(
   const texts = new Map<string, { code: string[]; defines: string[] }>();
   let brings: { code: string[]; defines: string[] } = { code: [], defines: [] };
   let include = '';
+  const ownIncludes = new Set<string>();
   for (const content of text.split('\n')) {
     if (content.startsWith('# ')) {
       const marker = /^# (\d+) "((?:[^"\\]|\\.)*)"/.exec(content);
       if (marker) {
         const to = pathOf(marker[2].replaceAll('\\"', '"'));
         if (isOwn(to)) {
+          if (
+            own &&
+            to !== file &&
+            marker[0].length < content.length &&
+            / 1( |$)/.test(content.slice(marker[0].length))
+          )
+            ownIncludes.add(`${file}:${line}`);
           own = lines.get(to) ?? [];
           lines.set(to, own);
         } else {
@@ -106,6 +116,7 @@ export function readExpansion(
   let brought: Map<string, Introduced> | undefined;
   return {
     linesOf: (path) => lines.get(path),
+    ownIncludes,
     files: [...new Set([...lines.keys(), ...others])].sort(),
     get namesInHeaders() {
       names ??= new Set([...texts.values()].flatMap(({ code }) => code.flatMap(wordsOf)));

@@ -1,3 +1,4 @@
+export type { Agreement, CodeAgreement, RouteDifference } from './agree.ts';
 export {
   type NothingToWrite,
   type SourceLivepatch,
@@ -5,3 +6,4 @@ export {
   type SourceStep,
   writeSource,
 } from './source.ts';
+export { type VerifiedSource, verifySource } from './verify.ts';

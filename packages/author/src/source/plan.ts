@@ -103,6 +103,7 @@ class Planner {
     const { text, fates } = this.#input;
     for (const part of text.macros.get(key) ?? []) this.#keepMacro(part);
     for (const part of text.byKey.get(key) ?? []) {
+      if (isRegistration(part)) continue;
       const meanings = part.definitions
         .filter((definition) => definition.key === key)
         .map(({ meaning }) => meaning);
@@ -193,6 +194,18 @@ class Planner {
       else this.#shared.push({ part, local, fate });
     }
   }
+}
+
+/**
+ * `EXPORT_SYMBOL(name)` and its like declare what they are about, and register it: the kernel has done that.
+ */
+function isRegistration({ item }: Part): boolean {
+  const [first, second] = item.tokens;
+  return (
+    item.body < 0 &&
+    second?.text === '(' &&
+    /^(EXPORT_|ALLOW_ERROR_INJECTION|MODULE_|module_|early_param|__setup)/.test(first.text)
+  );
 }
 
 const copyFromHeader: Fate = { kind: 'copy', why: 'the fix changes it in the header' };

@@ -58,6 +58,8 @@ export interface SourceLivepatch {
   readonly files: ReadonlyMap<string, string>;
   readonly findings: readonly Finding[];
   readonly steps: readonly SourceStep[];
+  /** Functions and variables that the files have copies of, by their names in the source; sorted. */
+  readonly copied: readonly string[];
   /** Lines of code: of the patched functions, and of all that was written. */
   readonly lines: { readonly patched: number; readonly all: number };
 }
@@ -105,6 +107,7 @@ interface UnitResult {
   /** The replaced functions as the kernel has them. */
   readonly positions: ReadonlyMap<string, { readonly name: string; readonly sympos: number }>;
   readonly symbols: Symbols;
+  readonly copied: readonly string[];
   readonly findings: readonly Finding[];
 }
 
@@ -186,7 +189,9 @@ class Source {
     const manifest = makeManifest(kernel, { name, replace }, patches, fix, work, results);
     const files = new Map<string, string>();
     manifest.sources.forEach(({ file }, index) => {
-      files.set(file, (results[index] as UnitResult).written.text);
+      const { written } = results[index] as UnitResult;
+      files.set(file, written.text);
+      for (const [path, text] of written.headers) files.set(path, text);
     });
     files.set('klpkit.json', manifestText(manifest));
     files.set('Kbuild', kbuild(manifest));
@@ -196,6 +201,7 @@ class Source {
       files,
       findings,
       steps: this.#steps,
+      copied: [...new Set(results.flatMap((result) => result.copied))].sort(),
       lines: {
         patched: sum(results.map(({ written }) => written.lines.patched)),
         all: sum(results.map(({ written }) => written.lines.all)),
@@ -278,7 +284,7 @@ class UnitSource {
     const expansion = await expand(this.#kernel, unit, overlay, isOwn, signal);
     if ('problem' in expansion)
       return failed(unit.source, `it cannot be preprocessed: ${expansion.problem.trim().split('\n')[0]}`);
-    const text = await this.#readText(expansion, changed, syntax);
+    const text = await this.#readText(expansion, changed, syntax, 'pieces');
     const before = new Set(definedBefore(comparison.before));
     const beforeText = changed.get(unit.source)?.before ?? '';
     const resolver = await resolverFor(this.#context, judged, provided);
@@ -289,13 +295,38 @@ class UnitSource {
       resolver,
       (name) => !before.has(name) && !mentions(beforeText, name),
     );
-    return this.#settle(expansion, text, fates, resolver);
+    const headers = this.#changedHeaders(expansion, changed);
+    const result = await this.#settle(expansion, text, fates, resolver, new Map());
+    if (headers.length === 0 || !result.findings.some(({ id }) => id === 'source-not-compiled'))
+      return result;
+    // The old header and what the fix changes in it do not go together: the file takes the whole fixed header along.
+    const whole = new Map(headers.map(({ path, after = '' }) => [path, after]));
+    this.turns = 0;
+    const again = await this.#settle(
+      expansion,
+      await this.#readText(expansion, changed, syntax, 'whole'),
+      fates,
+      resolver,
+      whole,
+    );
+    return again.findings.some(({ severity }) => severity === 'error') ? result : again;
+  }
+
+  #changedHeaders(
+    expansion: Expansion,
+    changed: ReadonlyMap<string, Fix['files'][number]>,
+  ): Fix['files'][number][] {
+    return [...changed.values()].filter(
+      ({ path, after }) =>
+        after !== undefined && !isIncludedSource(path) && expansion.linesOf(path) !== undefined,
+    );
   }
 
   async #readText(
     expansion: Expansion,
     changed: ReadonlyMap<string, Fix['files'][number]>,
     syntax: Syntax,
+    mode: 'pieces' | 'whole',
   ): Promise<UnitText> {
     const { source } = this.#work.judged.unit;
     const texts = new Map<string, string | undefined>();
@@ -308,10 +339,7 @@ class UnitSource {
           );
       texts.set(file, read);
     }
-    const headers = [...changed.values()].filter(
-      ({ path, after }) =>
-        after !== undefined && !isIncludedSource(path) && expansion.linesOf(path) !== undefined,
-    );
+    const headers = mode === 'whole' ? [] : this.#changedHeaders(expansion, changed);
     for (const { path, after } of headers) texts.set(path, after);
     return readUnitText({
       source,
@@ -324,7 +352,13 @@ class UnitSource {
   }
 
   /** Writes and compiles until nothing is missing. */
-  async #settle(expansion: Expansion, text: UnitText, fates: Fates, resolver: Resolver): Promise<UnitResult> {
+  async #settle(
+    expansion: Expansion,
+    text: UnitText,
+    fates: Fates,
+    resolver: Resolver,
+    headers: ReadonlyMap<string, string>,
+  ): Promise<UnitResult> {
     const { judged, compared, extraction } = this.#work;
     const { unit } = judged;
     const { syntax, nameOf, madeFor, names, provided } = this.#tools;
@@ -347,6 +381,7 @@ class UnitSource {
           syntax,
           isDeclared: (name) => !undeclared.has(name) && expansion.namesInHeaders.has(name),
           lengthOf,
+          headers,
           dropped,
           keepsLines,
           readsKeys,
@@ -354,7 +389,7 @@ class UnitSource {
           nameOf,
         });
       const written = write(new Set(), true);
-      const compiled = await this.#compile(written.text);
+      const compiled = await this.#compile(written);
       const isLast = this.turns >= mostTurns;
       if (!compiled.object) {
         if (!isLast && this.#learn(compiled.diagnostics, text, plan, wanted, undeclared)) continue;
@@ -379,29 +414,27 @@ class UnitSource {
         continue;
       }
       const positions = positionsOf(fates, resolver, unit.source);
-      const dropped = await this.#needless(
-        expansion,
-        text,
-        plan,
-        written,
-        compiled.object,
-        (parts) => write(parts, true).text,
+      const dropped = await this.#needless(expansion, text, plan, written, compiled.object, (parts) =>
+        write(parts, true),
       );
       return {
         written: write(dropped, false),
         symbols,
         positions: positions.known,
+        copied: [...plan.functions, ...plan.variables].flatMap(([name, { kind }]) =>
+          kind === 'copy' ? [name] : [],
+        ),
         findings: [...found, ...symbols.findings, ...positions.findings],
       };
     }
   }
 
-  async #compile(text: string): Promise<Compiled> {
+  async #compile({ text, headers }: WrittenUnit): Promise<Compiled> {
     this.turns++;
     return compileGenerated(
       this.#kernel,
       this.#work.judged.unit,
-      text,
+      { text, headers },
       this.#tools.folder,
       this.#tools.signal,
     );
@@ -414,7 +447,7 @@ class UnitSource {
     plan: SourcePlan,
     written: WrittenUnit,
     object: Uint8Array,
-    textWithout: (dropped: ReadonlySet<Part>) => string,
+    writtenWithout: (dropped: ReadonlySet<Part>) => WrittenUnit,
   ): Promise<Set<Part>> {
     const brought = expansion.brought();
     const used = new Set([...plan.modes.keys()].flatMap((part) => wordsIn(part.expanded)));
@@ -422,9 +455,15 @@ class UnitSource {
     const needed = neededHeaders(brought, used);
     const includes = text.parts.filter(({ item }) => item.word === 'include');
     for (let turn = 0; turn < 4; turn++) {
-      const dropped = new Set(includes.filter(({ item }) => !needed.has(`${item.file}:${item.line}`)));
+      const dropped = new Set(
+        includes.filter(
+          ({ item }) =>
+            !needed.has(`${item.file}:${item.line}`) &&
+            !expansion.ownIncludes.has(`${item.file}:${item.line}`),
+        ),
+      );
       if (dropped.size === 0) return dropped;
-      const compiled = await this.#compile(textWithout(dropped));
+      const compiled = await this.#compile(writtenWithout(dropped));
       if (compiled.object) return equalBytes(compiled.object, object) ? dropped : new Set();
       const missed = new Set(
         compiled.diagnostics.flatMap(({ names }) => names.flatMap((name) => [name, `tag ${name}`])),
@@ -494,9 +533,16 @@ const noSymbols: Symbols = { symbols: [], moduleKeys: [], findings: [] };
 
 function failed(unit: string, what: string): UnitResult {
   return {
-    written: { text: '', replacements: new Map(), lines: { patched: 0, all: 0 }, shared: new Map() },
+    written: {
+      text: '',
+      replacements: new Map(),
+      lines: { patched: 0, all: 0 },
+      shared: new Map(),
+      headers: new Map(),
+    },
     symbols: noSymbols,
     positions: new Map(),
+    copied: [],
     findings: [
       {
         id: 'source-failed',

@@ -14,6 +14,8 @@ export interface WrittenUnit {
   readonly replacements: ReadonlyMap<string, string>;
   /** Lines of the patched functions and of all that was written, comments and empty lines apart. */
   readonly lines: { readonly patched: number; readonly all: number };
+  /** Headers of the folder, by path. */
+  readonly headers: ReadonlyMap<string, string>;
   /** C names of static variables of functions, with the number in {@link SourcePlan.shared}. */
   readonly shared: ReadonlyMap<string, number>;
 }
@@ -29,6 +31,8 @@ export interface WriteInput {
   readonly isDeclared: (name: string) => boolean;
   /** Lengths of arrays that are declared without one. */
   readonly lengthOf: (variable: string) => number | undefined;
+  /** Whole fixed headers that the file takes along, by path in the tree. */
+  readonly headers: ReadonlyMap<string, string>;
   /** Directives that are left out: headers that nothing needs. */
   readonly dropped: ReadonlySet<Part>;
   /** Keep the lines of what is dropped, so that all others keep their numbers. */
@@ -62,8 +66,8 @@ class Writer {
   readonly #sharedRenames = new Map<Part, Map<string, string>>();
   /** Declarations to be written before a part. */
   readonly #before = new Map<Part, string[]>();
-  readonly #pointers = new Set<string>();
   readonly #out: string[] = [];
+  readonly #headers = new Map<string, string>();
   #patched = 0;
   #reason = '';
 
@@ -85,6 +89,7 @@ class Writer {
       replacements: this.#replacements,
       lines: { patched: this.#patched, all: codeLines(text) },
       shared: this.#shared,
+      headers: this.#headers,
     };
   }
 
@@ -97,11 +102,11 @@ class Writer {
       const argument = argumentThatNames(part, name);
       if (argument === undefined)
         this.#renames.set(name, { to: nameOf(name), callsOnly: fate.kind === 'replace' });
-      else {
+      else if (fate.kind === 'replace') {
         this.#arguments.set(part, argument);
         this.#renames.set(name, {
           to: name.replace(argument, nameOf(argument)),
-          callsOnly: fate.kind === 'replace',
+          callsOnly: true,
         });
       }
       if (fate.kind === 'replace') this.#replacements.set(name, (this.#renames.get(name) as Rename).to);
@@ -129,7 +134,6 @@ class Writer {
       const users = plan.usersOf(name).filter((part) => part !== definition && plan.modes.has(part));
       const pointers =
         fate.kind === 'replace' && users.concat(definition).some((part) => this.#takesAddress(part, name));
-      if (pointers) this.#pointers.add(name);
       const first = users[0];
       if (isReferred || pointers) {
         if (!isReferred || !isDeclared(name) || !isPlainGlobal(definition, name))
@@ -267,6 +271,7 @@ class Writer {
         }
         if (this.#input.readsKeys && !this.#out.includes(keysBlock)) this.#out.push(keysBlock);
         this.#reason = '';
+        if (this.#headers.size === 0) this.#out.push(...this.#wholeHeaders());
         emit([this.#sourceOf(part)]);
         return;
       }
@@ -281,6 +286,31 @@ class Writer {
       if (lines.length > 0) emit(lines);
     });
     return this.#out;
+  }
+
+  /**
+   * Fixed headers come first, so that their guards keep the kernel's old ones out; one beside the source is found under its own name
+   * where the source includes it.
+   */
+  #wholeHeaders(): string[] {
+    const { headers, source, text } = this.#input;
+    const lines: string[] = [];
+    const folder = source.slice(0, source.lastIndexOf('/') + 1);
+    const direct = new Set(
+      text.parts.flatMap(({ item }) =>
+        item.word === 'include' ? [/^#\s*include\s*"([^"]+)"/.exec(item.tokens[0].text)?.[1] ?? ''] : [],
+      ),
+    );
+    for (const [path, header] of headers) {
+      const own = path.startsWith(folder) ? path.slice(folder.length) : '';
+      if (direct.has(own)) this.#headers.set(own, header);
+      else {
+        const name = path.replace(/[^A-Za-z0-9.]+/g, '_');
+        this.#headers.set(name, header);
+        lines.push(`/* ${path} with the fix. */`, `#include "${name}"`);
+      }
+    }
+    return lines;
   }
 
   #afterIncludes(): string[] {
@@ -553,7 +583,7 @@ function argumentThatNames(part: Part, name: string): string | undefined {
   const names = tokens
     .slice(open + 1, close)
     .filter(({ kind, text }) => kind === 'name' && name.includes(text));
-  return names[0]?.text;
+  return names.sort((a, b) => b.text.length - a.text.length)[0]?.text;
 }
 
 const inlineWords =

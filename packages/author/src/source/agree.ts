@@ -1,0 +1,197 @@
+import { modelOf, type ObjectModel, type Piece } from '@klpkit/compare';
+import { readElf } from '@klpkit/formats';
+import { type KlpLayout, type LivepatchTables, readLivepatch } from '@klpkit/livepatch';
+import { sourceName } from './fates.ts';
+
+/** How a livepatch of the source route and one of the binary route of the same fix compare. */
+export interface Agreement {
+  /** True when all that differs is explained. */
+  readonly agrees: boolean;
+  /** Functions that both replace, as `object:name,position`. */
+  readonly functions: readonly string[];
+  /** Private symbols that both refer to. */
+  readonly symbols: readonly string[];
+  readonly code: readonly CodeAgreement[];
+  readonly differences: readonly RouteDifference[];
+}
+
+/** One replaced function by both routes. */
+export interface CodeAgreement {
+  readonly function: string;
+  /**
+   * - `same`: the same instructions;
+   * - `inlining`: other instructions that refer to the same things;
+   * - `other`: they refer to other things, see the differences.
+   */
+  readonly verdict: 'same' | 'inlining' | 'other';
+  /** Bytes. */
+  readonly binary: number;
+  readonly source: number;
+}
+
+/** Something that one route has and the other has not. */
+export interface RouteDifference {
+  readonly what: string;
+  /** Absent when nothing explains it. */
+  readonly why?: string;
+}
+
+interface Side {
+  readonly model: ObjectModel;
+  readonly functions: ReadonlyMap<string, string | undefined>;
+  readonly symbols: ReadonlySet<string>;
+}
+
+/**
+ * Compares two livepatch modules of one fix.
+ *
+ * @param copied functions of which the source route has copies, by their names in the source
+ * @throws {FormatError} for what is no module
+ */
+export function agreement(
+  binary: Uint8Array,
+  source: Uint8Array,
+  copied: ReadonlySet<string>,
+  layout?: KlpLayout,
+): Agreement {
+  const left = readSide(binary, layout);
+  const right = readSide(source, layout);
+  const differences: RouteDifference[] = [];
+  for (const name of [...left.functions.keys()].filter((one) => !right.functions.has(one)).sort())
+    differences.push({ what: `only the binary route replaces ${name}`, ...whyNotReplaced(name) });
+  for (const name of [...right.functions.keys()].filter((one) => !left.functions.has(one)).sort()) {
+    const hasClone = [...left.functions.keys()].some((one) => nameIn(one).includes('.'));
+    differences.push({
+      what: `only the source route replaces ${name}`,
+      ...(hasClone ? { why: 'it calls a clone, which C cannot replace: its callers take a copy along' } : {}),
+    });
+  }
+  for (const symbol of [...left.symbols].filter((one) => !right.symbols.has(one)).sort())
+    differences.push({
+      what: `only the binary route refers to ${symbol}`,
+      ...whyOnlyBinary(symbol, copied, right),
+    });
+  for (const symbol of [...right.symbols].filter((one) => !left.symbols.has(one)).sort())
+    differences.push({ what: `only the source route refers to ${symbol}`, ...whyOnlySource(symbol, left) });
+  const functions = [...left.functions.keys()].filter((name) => right.functions.has(name)).sort();
+  const code = functions.flatMap((name): CodeAgreement[] => {
+    const one = pieceOf(left, name);
+    const other = pieceOf(right, name);
+    if (!one || !other) return [];
+    const verdict = sameInstructions(left.model, one, right.model, other)
+      ? 'same'
+      : sameReferences(left.model, one, right.model, other)
+        ? 'inlining'
+        : 'other';
+    return [{ function: name, verdict, binary: one.size, source: other.size }];
+  });
+  return {
+    agrees: differences.every(({ why }) => why !== undefined),
+    functions,
+    symbols: [...left.symbols].filter((symbol) => right.symbols.has(symbol)).sort(),
+    code,
+    differences,
+  };
+}
+
+function readSide(ko: Uint8Array, layout: KlpLayout | undefined): Side {
+  const livepatch = readLivepatch(ko, layout);
+  const functions = new Map<string, string | undefined>();
+  for (const { name, functions: list } of (livepatch.patch as LivepatchTables | undefined)?.objects ?? [])
+    for (const { oldName, sympos, newSymbol } of list)
+      functions.set(`${name}:${oldName},${sympos}`, newSymbol);
+  return {
+    model: modelOf(readElf(ko)),
+    functions,
+    symbols: new Set(
+      livepatch.klpRelocations.map(({ symbolObject, name, sympos }) => `${symbolObject}:${name},${sympos}`),
+    ),
+  };
+}
+
+function nameIn(entry: string): string {
+  return entry.slice(entry.indexOf(':') + 1, entry.lastIndexOf(','));
+}
+
+function whyNotReplaced(entry: string): { why: string } | Record<never, never> {
+  const name = nameIn(entry);
+  return name.includes('.')
+    ? {
+        why: `${name} is a clone of ${sourceName(name)}, which C cannot replace: its callers take a copy along`,
+      }
+    : {};
+}
+
+function whyOnlyBinary(
+  symbol: string,
+  copied: ReadonlySet<string>,
+  source: Side,
+): { why: string } | Record<never, never> {
+  const name = nameIn(symbol);
+  const plain = sourceName(name);
+  if (name.includes('.') && copied.has(plain))
+    return { why: `the source route has a copy of ${plain}, of which this is a clone` };
+  if (copied.has(plain)) return { why: `the source route has a copy of ${plain}` };
+  if (/^__SC[KT]__/.test(name) && [...source.symbols].some((one) => nameIn(one).slice(7) === name.slice(7)))
+    return { why: 'the source route makes the static call through the trampoline alone' };
+  if (source.model.named(name).length > 0) return { why: 'the source route has a copy of it' };
+  if (source.functions.has(symbol)) return { why: 'it is replaced, and the source route calls the new one' };
+  return {};
+}
+
+function whyOnlySource(symbol: string, binary: Side): { why: string } | Record<never, never> {
+  const name = nameIn(symbol);
+  const tracepoint = /^(?:__tracepoint_|__traceiter_|__SC[TK]__tp_func_)/.test(name);
+  if (tracepoint) return { why: 'the binary route leaves a tracepoint of a module off' };
+  const has =
+    binary.model.named(name).length > 0 ||
+    binary.model.pieces.some((piece) => sourceName(piece.name) === name);
+  if (has) return { why: 'the binary route has a copy of it' };
+  if ([...binary.symbols].some((one) => sourceName(nameIn(one)) === name))
+    return { why: 'the binary route refers to the clone that the compiler makes of it' };
+  return {};
+}
+
+function pieceOf({ model, functions }: Side, entry: string): Piece | undefined {
+  const symbol = functions.get(entry);
+  return symbol === undefined ? undefined : model.named(symbol).find((piece) => piece.kind === 'function');
+}
+
+/** The same bytes where no relocation is, and the relocations at the same places to the same things. */
+function sameInstructions(left: ObjectModel, one: Piece, right: ObjectModel, other: Piece): boolean {
+  if (one.size !== other.size) return false;
+  const [a, b] = [left.content(one).slice(), right.content(other).slice()];
+  const [ours, theirs] = [left.referencesOf(one), right.referencesOf(other)];
+  if (ours.length !== theirs.length) return false;
+  for (const [index, reference] of ours.entries()) {
+    const twin = theirs[index];
+    if (reference.offset - one.start !== twin.offset - other.start || reference.type !== twin.type)
+      return false;
+    const at = reference.offset - one.start;
+    const width = left.arch.fieldWidth(reference.type) ?? 0;
+    a.fill(0, at, at + width);
+    b.fill(0, at, at + width);
+  }
+  return a.every((byte, index) => byte === b[index]);
+}
+
+function sameReferences(left: ObjectModel, one: Piece, right: ObjectModel, other: Piece): boolean {
+  const [a, b] = [reached(left, one), reached(right, other)];
+  return a.size === b.size && [...a].every((name) => b.has(name));
+}
+
+/** Names of all that a function refers to outside the livepatch, by way of what is in it. */
+function reached(model: ObjectModel, from: Piece): Set<string> {
+  const names = new Set<string>();
+  const seen = new Set([from]);
+  const queue = [from];
+  for (let piece = queue.pop(); piece; piece = queue.pop())
+    for (const { target } of model.referencesOf(piece)) {
+      if (target.kind === 'external') names.add(target.name.replace(/^\.klp\.sym\.[^.]*\./, ''));
+      else if (target.kind === 'piece' && target.piece.kind === 'function' && !seen.has(target.piece)) {
+        seen.add(target.piece);
+        queue.push(target.piece);
+      }
+    }
+  return names;
+}
