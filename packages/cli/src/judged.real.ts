@@ -93,6 +93,8 @@ describe('klpkit assess', () => {
       'version_proc_show',
     ]);
     expect(answer.units[0]?.functions[0]?.reasons[0]).toContain('the fix edits its source');
+    // The unit whose source is edited is looked at with its debug information.
+    expect(answer.unchecked.flatMap(({ missing }) => missing)).not.toContain('dwarf');
   });
 
   it('says no with every reason, and 4 when nothing changes', async () => {

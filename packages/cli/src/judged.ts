@@ -67,6 +67,7 @@ const wants: Readonly<Record<Unchecked['missing'][number], string>> = {
   placement: "the compiler's placement of functions (--sources)",
   'ipa-clones': "gcc's dump of clones",
   dwarf: 'debug information',
+  operands: 'rules for the instructions of this machine',
   edits: 'the text of the fix',
   types: 'type information',
   kernel: 'a kernel (--kernel)',

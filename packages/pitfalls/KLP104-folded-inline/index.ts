@@ -15,9 +15,10 @@ export const klp104: Pitfall = {
   safeWay:
     "Take the callers from gcc's -fdump-ipa-clones, from clang's optimisation record, or from a comparison of the objects before and after.",
   unit: {
-    needs: ['placement', 'edits'],
+    needs: ['placement', 'edits', 'dwarf'],
     *find(evidence) {
       const { placement, edits, comparison } = evidence;
+      // A unit whose source the fix leaves alone is compiled without.
       if (placement?.before.witnesses.includes('dwarf') !== true) return;
       const names = editedNames((edits ?? []).filter((edit) => !isMacro(edit) && !isHeader(edit.path)));
       const inObject = new Set(comparison.before.pieces.map(({ name }) => sourceName(name)));

@@ -18,7 +18,7 @@ export const klp110: Pitfall = {
   safeWay:
     'Replace all callers together with the function, or give the new function a new name and call it from new code only.',
   unit: {
-    needs: ['placement', 'edits'],
+    needs: ['placement', 'edits', 'operands'],
     *find(evidence) {
       const { comparison } = evidence;
       const indirect = changedIndirectly(evidence);

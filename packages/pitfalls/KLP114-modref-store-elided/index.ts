@@ -15,7 +15,7 @@ export const klp114: Pitfall = {
   safeWay:
     'Replace the callers too, or let the new function read only what the old one read and fetch the rest in a caller that is replaced.',
   unit: {
-    needs: ['placement', 'edits'],
+    needs: ['placement', 'edits', 'operands'],
     *find(evidence) {
       const { before, after } = evidence.comparison;
       for (const caller of changedIndirectly(evidence)) {

@@ -15,7 +15,7 @@ export const klp115: Pitfall = {
   seen: 'gcc-11, gcc-12; clang-14, clang-16 and clang-19 read the variable again',
   safeWay: 'Replace the functions that read the variable as well.',
   unit: {
-    needs: ['placement', 'edits'],
+    needs: ['placement', 'edits', 'operands'],
     *find(evidence) {
       const { before, after, correlation } = evidence.comparison;
       for (const reader of changedIndirectly(evidence))

@@ -18,7 +18,7 @@ export const klp118: Pitfall = {
     'Replace the functions that read the variable, or hand out the address of a copy. For a function, take the address of a new small one that calls it.',
   foundBy: ['extract'],
   unit: {
-    needs: ['placement', 'edits'],
+    needs: ['placement', 'edits', 'operands'],
     *find(evidence) {
       const { before, after, correlation, isFresh } = evidence.comparison;
       const indirect = changedIndirectly(evidence);

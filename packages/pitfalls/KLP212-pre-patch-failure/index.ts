@@ -13,7 +13,7 @@ export const klp212: Pitfall = {
   seen: 'at run time on Linux 6.1 and 6.12: refusing to load module, ENODEV from pre_patch',
   safeWay: 'Return an error only where losing the driver is better than running it without the fix.',
   livepatch: {
-    needs: ['tables', 'code'],
+    needs: ['tables', 'code', 'operands'],
     *find({ livepatch, model }) {
       for (const callback of callbacksOf(livepatch)) {
         if (callback.isVmlinux || callback.name !== 'pre_patch' || !model) continue;

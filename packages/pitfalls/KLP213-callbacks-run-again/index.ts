@@ -19,7 +19,7 @@ export const klp213: Pitfall = {
   safeWay:
     'Make them fit to run many times: undo in post_unpatch what pre_patch did, and touch nothing that the init of the module sets.',
   livepatch: {
-    needs: ['tables', 'code'],
+    needs: ['tables', 'code', 'operands'],
     *find({ livepatch, model }) {
       const callbacks = callbacksOf(livepatch).filter(({ isVmlinux }) => !isVmlinux);
       for (const object of unique(callbacks.map((callback) => callback.object))) {

@@ -18,7 +18,7 @@ export const klp217: Pitfall = {
   safeWay:
     'Keep a register of ids in the project, and take large ones that nobody picks by chance, such as one made of the number of the advisory.',
   livepatch: {
-    needs: ['code'],
+    needs: ['code', 'operands'],
     *find({ model, olderModel }) {
       const calls = model ? shadowCalls(model).filter((call) => call.id !== undefined) : [];
       const ids = [...new Set(calls.filter(isAllocation).map(({ id }) => id as bigint))].sort((a, b) =>

@@ -16,7 +16,7 @@ export const klp218: Pitfall = {
   safeWay:
     'Allocate before the call and hand the memory over as ctor_data; in a destructor, put the object on a list and free it later.',
   livepatch: {
-    needs: ['code'],
+    needs: ['code', 'operands'],
     *find({ model }) {
       const seen = new Set<string>();
       for (const call of model ? shadowCalls(model) : []) {

@@ -16,7 +16,7 @@ export const klp219: Pitfall = {
   safeWay:
     'Free a shadow variable where its parent is freed, and all that are left in post_unpatch, which does not run when the livepatch is replaced.',
   livepatch: {
-    needs: ['code'],
+    needs: ['code', 'operands'],
     *find({ livepatch, model }) {
       const imports = new Set(livepatch.undefinedSymbols.map(({ name }) => name));
       const makers = ['klp_shadow_alloc', 'klp_shadow_get_or_alloc'].filter((name) => imports.has(name));

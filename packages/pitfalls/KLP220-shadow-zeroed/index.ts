@@ -13,7 +13,7 @@ export const klp220: Pitfall = {
   seen: 'at run time on Linux 6.1 and 6.12; older guides say that the memory is left as it was',
   safeWay: 'Let zero mean "not known yet", or give a constructor that sets what the object needs.',
   livepatch: {
-    needs: ['code'],
+    needs: ['code', 'operands'],
     *find({ model }) {
       const bare = model ? shadowCalls(model).filter((call) => isAllocation(call) && call.hasNone) : [];
       if (bare.length === 0) return;

@@ -1,8 +1,10 @@
+import { type Placement, readPlacement } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
 import { expect, test } from 'vitest';
+import { unitCase } from '../testing/case.ts';
 import { checkCase, smallKernel } from '../testing/livepatch.ts';
 import { pitfallOf } from './all.ts';
-import { worstFirst } from './index.ts';
+import { assessUnit, type UnitEvidence, worstFirst } from './index.ts';
 import { folderOf } from './pages.ts';
 
 const pitfall = pitfallOf('KLP402');
@@ -18,6 +20,28 @@ test('findings come worst first, then by id, and keep their order', () => {
     of('KLP109', 'warning', 'e'),
   ]);
   expect(sorted.map(({ what }) => what).join('')).toBe('cebda');
+});
+
+test('rules about the operands of instructions are unchecked on machines whose operands are not read', async () => {
+  const uncheckedWith = async (compiler: string) =>
+    assessUnit(await unitCase(folderOf({ id: 'KLP110', name: 'silent-signature-change' }), { compiler }))
+      .unchecked.filter(({ missing }) => missing.includes('operands'))
+      .map(({ id }) => id);
+  expect(await uncheckedWith('aarch64-linux-gnu-gcc-12')).toEqual(['KLP110', 'KLP114', 'KLP115', 'KLP118']);
+  expect(await uncheckedWith('gcc-12')).toEqual([]);
+});
+
+test('what left no trace in debug information is unchecked without it, where the fix edits the unit itself', async () => {
+  const unit = await unitCase(folderOf({ id: 'KLP104', name: 'folded-inline' }));
+  const { before, after } = unit.comparison;
+  const elf = { before: readPlacement(before), after: readPlacement(after) };
+  const silent = (side: Placement): Placement => ({ ...side, witnesses: ['elf'] });
+  const blind = { ...unit, placement: { before: silent(elf.before), after: silent(elf.after) } };
+  const isUnchecked = (evidence: UnitEvidence) =>
+    assessUnit(evidence).unchecked.some(({ id }) => id === 'KLP104');
+  expect(isUnchecked(unit)).toBe(false);
+  expect(isUnchecked(blind)).toBe(true);
+  expect(isUnchecked({ ...blind, unit: 'other.c' })).toBe(false);
 });
 
 test('a rule that lacks something is unchecked, and checked when it is there', async () => {

@@ -1,6 +1,7 @@
 import type { Finding } from '@klpkit/findings';
 import { pitfalls } from './all.ts';
 import type { LivepatchEvidence, UnitEvidence } from './evidence.ts';
+import { isUnderstood } from './operands.ts';
 import type { LivepatchNeed, Observation, Pitfall, Rule, UnitNeed } from './pitfall.ts';
 
 /** What the rules say. */
@@ -67,9 +68,11 @@ function missingOfUnit(evidence: UnitEvidence): Set<UnitNeed> {
   const witnesses = evidence.placement?.before.witnesses ?? [];
   if (!evidence.placement) missing.add('placement');
   if (!witnesses.includes('ipa-clones')) missing.add('ipa-clones');
-  if (!witnesses.includes('dwarf')) missing.add('dwarf');
+  const editsSource = evidence.edits?.some(({ path }) => path === evidence.unit) ?? true;
+  if (!witnesses.includes('dwarf') && editsSource) missing.add('dwarf');
   if (!evidence.edits) missing.add('edits');
   if (!evidence.types) missing.add('types');
+  if (!isUnderstood(evidence.comparison.before)) missing.add('operands');
   if (!evidence.kernel) missing.add('kernel');
   return missing;
 }
@@ -79,6 +82,7 @@ function missingOfLivepatch(evidence: LivepatchEvidence): Set<LivepatchNeed> {
   if (!evidence.livepatch.patch) missing.add('tables');
   if (!evidence.kernel) missing.add('kernel');
   if (!evidence.model) missing.add('code');
+  else if (!isUnderstood(evidence.model)) missing.add('operands');
   if (!evidence.placement) missing.add('placement');
   if (!evidence.older) missing.add('older');
   return missing;

@@ -89,7 +89,8 @@ export function argumentNumber(operand: string | undefined): number | undefined 
   return number < 0 ? undefined : number;
 }
 
-function isUnderstood(model: ObjectModel): boolean {
+/** True when the operands of an object's instructions can be read. */
+export function isUnderstood(model: ObjectModel): boolean {
   return model.arch.machine === EM.X86_64;
 }
 

@@ -32,10 +32,13 @@ export interface Pitfall {
 /** Rooms whose work finds a pitfall on its own. */
 export type Step = 'read' | 'match' | 'compare' | 'extract' | 'finish' | 'rules' | 'prove';
 
-/** What a rule cannot do without, beside the objects or the module themselves. */
-export type UnitNeed = 'placement' | 'ipa-clones' | 'dwarf' | 'edits' | 'types' | 'kernel';
+/**
+ * What a rule cannot do without, beside the objects or the module themselves. `dwarf` is missing only where the fix edits the unit's
+ * own source; `operands` are those of single instructions, which are read on x86-64 alone.
+ */
+export type UnitNeed = 'placement' | 'ipa-clones' | 'dwarf' | 'edits' | 'types' | 'kernel' | 'operands';
 /** What a rule about a module cannot do without. */
-export type LivepatchNeed = 'tables' | 'kernel' | 'code' | 'placement' | 'older';
+export type LivepatchNeed = 'tables' | 'kernel' | 'code' | 'placement' | 'older' | 'operands';
 
 /** A detector: a pure function of the evidence. It is not called while something that it needs is missing. */
 export interface Rule<Evidence, Need extends string> {

@@ -1,5 +1,6 @@
-import { readPlacement } from '@klpkit/compare';
+import { readObjectModel, readPlacement } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
+import { FormatError } from '@klpkit/formats';
 import type { Edit, KernelEvidence, UnitEvidence } from '@klpkit/pitfalls';
 import type { JudgedUnit } from '../build/unit.ts';
 import type { CompiledUnit } from '../compile/index.ts';
@@ -8,8 +9,8 @@ import type { CompiledUnit } from '../compile/index.ts';
 export function unitEvidence(
   { unit, comparison }: Pick<JudgedUnit, 'unit' | 'comparison'>,
   more: {
-    readonly before: Pick<CompiledUnit, 'types' | 'ipaClones'>;
-    readonly after: Pick<CompiledUnit, 'types' | 'ipaClones'>;
+    readonly before: Pick<CompiledUnit, 'types' | 'ipaClones' | 'debug'>;
+    readonly after: Pick<CompiledUnit, 'types' | 'ipaClones' | 'debug'>;
     readonly edits: readonly Edit[];
     readonly kernel: KernelEvidence;
     readonly found: readonly Finding[];
@@ -17,8 +18,17 @@ export function unitEvidence(
 ): UnitEvidence {
   const { before, after } = more;
   const placementOf = (side: 'before' | 'after') => {
-    const { ipaClones } = more[side];
-    return readPlacement(comparison[side], ipaClones === undefined ? {} : { ipaClones });
+    const { ipaClones, debug } = more[side];
+    const dump = ipaClones === undefined ? {} : { ipaClones };
+    if (debug === undefined) return readPlacement(comparison[side], dump);
+    try {
+      // The same code with debug information, for a unit whose own source the fix edits.
+      return readPlacement(readObjectModel(debug), dump);
+    } catch (error) {
+      // What needs it is reported as unchecked then.
+      if (!(error instanceof FormatError)) throw error;
+      return readPlacement(comparison[side], dump);
+    }
   };
   return {
     unit: unit.source,
