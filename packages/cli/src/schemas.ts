@@ -161,7 +161,25 @@ const patchedObjects = v.array(
   v.strictObject({
     name: v.pipe(text, v.description('vmlinux, or a module')),
     functions: v.array(v.strictObject({ name: text, sympos: count })),
+    callbacks: v.optional(
+      v.pipe(
+        v.array(
+          v.strictObject({
+            kind: v.picklist(['pre_patch', 'post_patch', 'pre_unpatch', 'post_unpatch']),
+            function: v.pipe(text, v.description('empty when it has no symbol')),
+          }),
+        ),
+        v.description('absent when it has none'),
+      ),
+    ),
   }),
+);
+
+const states = v.optional(
+  v.pipe(
+    v.array(v.strictObject({ id: count, version: count })),
+    v.description('klp_state; absent when it has none'),
+  ),
 );
 
 const build = v.variant('outcome', [
@@ -177,6 +195,7 @@ const build = v.variant('outcome', [
     }),
     replace: v.boolean(),
     objects: patchedObjects,
+    states,
     findings: v.array(finding),
     steps: v.array(step),
   }),
@@ -441,6 +460,7 @@ const check = v.variant('outcome', [
     name: v.pipe(text, v.description('of the module')),
     kernel: v.optional(v.pipe(text, v.description('absent when it was held against none'))),
     objects: patchedObjects,
+    states,
     ...judgement,
   }),
   ...failures('check'),

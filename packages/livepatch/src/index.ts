@@ -10,6 +10,7 @@ export {
   parseKlpSection,
   parseKlpSymbol,
 } from './klp-names.ts';
+export { callbacksIn, type NamedCallback, namedCallbacks } from './callbacks.ts';
 export { type CallbackName, callbackNames, type KlpLayout, layoutFromBtf, usualLayout } from './layout.ts';
 export {
   checkManifest,

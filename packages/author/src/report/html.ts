@@ -78,7 +78,13 @@ ${
   module &&
   html`<dt>module</dt><dd><code>${module.name}.ko</code>, ${sizeText(module.size)}, ${module.replace ? 'atomic replace' : 'no replace'}</dd>
 <dt>sha256</dt><dd><code>${module.sha256}</code></dd>
-${module.objects.map((object) => html`<dt>patches ${object.name}</dt><dd>${join(object.functions.map((entry) => html`<code>${positionText(entry)}</code>`))}</dd>`)}`
+${module.objects.map(
+  (
+    object,
+  ) => html`<dt>patches ${object.name}</dt><dd>${join(object.functions.map((entry) => html`<code>${positionText(entry)}</code>`))}</dd>
+${(object.callbacks ?? []).map((one) => html`<dt>${one.kind} of ${object.name}</dt><dd><code>${one.function}</code></dd>`)}`,
+)}
+${(module.states ?? []).map(({ id, version }) => html`<dt>state ${id}</dt><dd>version ${version}</dd>`)}`
 }
 </dl>
 <h2 id="fixes">Fixes</h2>

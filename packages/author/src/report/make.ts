@@ -2,7 +2,7 @@ import { type Comparison, type FunctionChange, readObjectModel } from '@klpkit/c
 import type { Finding } from '@klpkit/findings';
 import { sha256Hex } from '@klpkit/host';
 import type { Kernel, Unit } from '@klpkit/kernel';
-import type { LivepatchPlan } from '@klpkit/livepatch';
+import { type LivepatchPlan, namedCallbacks } from '@klpkit/livepatch';
 import type { Extraction } from '../extract/index.ts';
 import { type EditedBy, editedBy } from '../fix/several.ts';
 import type { EditedFile } from './edits.ts';
@@ -124,7 +124,9 @@ function moduleOf(bytes: Uint8Array, plan: LivepatchPlan): NonNullable<Report['m
       functions: object.functions
         .map((entry) => ({ name: entry.oldName, sympos: entry.sympos }))
         .sort((a, b) => order(a.name, b.name) || a.sympos - b.sympos),
+      ...(object.callbacks ? { callbacks: namedCallbacks(object.callbacks) } : {}),
     })),
+    ...(plan.states ? { states: plan.states.map(({ id, version }) => ({ id, version })) } : {}),
   };
 }
 

@@ -209,7 +209,19 @@ export const reportSchema = v.pipe(
           v.strictObject({
             name: text,
             functions: v.array(v.strictObject({ name: text, sympos: count })),
+            callbacks: v.optional(
+              v.pipe(
+                v.array(v.strictObject({ kind: text, function: text })),
+                v.description('in the order in which they run; absent when it has none'),
+              ),
+            ),
           }),
+        ),
+        states: v.optional(
+          v.pipe(
+            v.array(v.strictObject({ id: count, version: count })),
+            v.description('klp_state; absent when it has none'),
+          ),
         ),
       }),
     ),

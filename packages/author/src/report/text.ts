@@ -35,8 +35,13 @@ export function formatReport(report: Report, options: TextOptions = {}): string 
     const kind = module.replace ? 'atomic replace' : 'stacks on other livepatches (no replace)';
     page.entry(2, 'module', `${module.name}.ko, ${sizeText(module.size)}, ${kind}`, 10);
     page.entry(2, 'sha256', module.sha256, 10);
-    for (const object of module.objects)
+    for (const object of module.objects) {
       page.entry(2, 'patches', `${object.name}: ${object.functions.map(positionText).join(', ')}`, 10);
+      for (const one of object.callbacks ?? [])
+        page.entry(2, 'callback', `${one.kind} of ${object.name}: ${one.function}`, 10);
+    }
+    for (const { id, version } of module.states ?? [])
+      page.entry(2, 'state', `${id}, version ${version}`, 10);
   } else page.entry(2, 'module', 'none: the build stopped before it', 10);
 
   if (report.fixes.length > 0) page.heading('Fixes');

@@ -215,6 +215,7 @@ async function finish(
   const { formatReport } = await import('@klpkit/author');
   const { plan, report, findings, steps } = built;
   if (context.isJson) {
+    const { namedCallbacks } = await import('@klpkit/livepatch');
     const answer: Answer<'build'> = {
       command: 'build',
       outcome: 'built',
@@ -222,10 +223,12 @@ async function finish(
       name: plan.name,
       files,
       replace: plan.replace,
-      objects: plan.objects.map(({ name, functions }) => ({
+      objects: plan.objects.map(({ name, functions, callbacks }) => ({
         name,
         functions: functions.map(({ oldName, sympos }) => ({ name: oldName, sympos })),
+        ...(callbacks ? { callbacks: namedCallbacks(callbacks) } : {}),
       })),
+      ...(plan.states ? { states: plan.states } : {}),
       findings,
       steps,
     };

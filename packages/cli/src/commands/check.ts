@@ -60,6 +60,7 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
   func: action('check', async (context, flags: Flags, path: string) => {
     const bytes = await readUserFile(path);
     const { checkModule } = await import('@klpkit/author');
+    const { callbacksIn } = await import('@klpkit/livepatch');
     const file = basename(path);
     const kernel = await kernelFor(flags.kernel, bytes);
     const older =
@@ -89,7 +90,9 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
     const objects = (patch?.objects ?? []).map((object) => ({
       name: object.isVmlinux ? 'vmlinux' : object.name,
       functions: object.functions.map(({ oldName, sympos }) => ({ name: oldName, sympos })),
+      ...(object.callbacks.size > 0 ? { callbacks: callbacksIn(object) } : {}),
     }));
+    const states = patch?.states ?? [];
     if (context.isJson) {
       const json: Answer<'check'> = {
         command: 'check',
@@ -98,6 +101,7 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
         name,
         ...(kernel ? { kernel: kernel.id } : {}),
         objects,
+        ...(states.length > 0 ? { states } : {}),
         findings: answered.findings,
         suppressed: answered.suppressed,
         unchecked: judgement.unchecked,
@@ -108,6 +112,10 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
     context.say(
       `${context.paint('heading', file)}: ${functions} functions of ${objects.map((object) => object.name).join(', ') || 'no object'}, ${evidence.livepatch.klpRelocations.length} KLP relocations`,
     );
+    for (const object of objects)
+      for (const one of object.callbacks ?? [])
+        context.say(`  ${one.kind} of ${object.name}: ${one.function || 'a function without a symbol'}`);
+    for (const { id, version } of states) context.say(`  state ${id}, version ${version}`);
     context.say(kernel ? `against ${kernel.id}` : 'against no kernel');
     sayJudgement(context, answered, judgement.unchecked, (finding) => codeAt(evidence, finding));
     return isBad ? Exit.findings : Exit.done;

@@ -144,8 +144,13 @@ export const sampleReport: Report = {
     replace: true,
     objects: [
       { name: 'vmlinux', functions: [{ name: 'sample_open', sympos: 2 }] },
-      { name: 'ext4', functions: [{ name: 'ext4_open', sympos: 0 }] },
+      {
+        name: 'ext4',
+        functions: [{ name: 'ext4_open', sympos: 0 }],
+        callbacks: [{ kind: 'pre_patch', function: 'sample_take_over' }],
+      },
     ],
+    states: [{ id: 7, version: 2 }],
   },
   tools: [
     { name: 'gcc', version: '12.2.0' },
