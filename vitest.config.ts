@@ -7,13 +7,17 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['{packages,bench,scripts}/**/*.test.ts'], testTimeout: 60_000 },
+        test: {
+          name: 'unit',
+          include: ['{packages,bench,scripts,handbook}/**/*.test.ts'],
+          testTimeout: 60_000,
+        },
       },
       {
         extends: true,
         test: {
           name: 'real',
-          include: ['packages/**/*.real.ts'],
+          include: ['{packages,handbook}/**/*.real.ts'],
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 900_000,
@@ -23,10 +27,20 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'boot',
-          include: ['packages/**/*.boot.ts'],
+          include: ['{packages,handbook}/**/*.boot.ts'],
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 900_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'site',
+          include: ['handbook/**/*.site.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
         },
       },
     ],

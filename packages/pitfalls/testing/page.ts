@@ -44,7 +44,10 @@ export function rerun(folder: string, page: string): Promise<string> {
     for (const { steps } of transcriptsOf(page)) {
       const before = render(steps);
       const after: { command: string; output: string }[] = [];
-      for (const { command } of steps) after.push({ command, output: await shell(scratch, command) });
+      // What kernels this machine has must not show.
+      const env = { XDG_CACHE_HOME: join(scratch, 'cache') };
+      for (const { command } of steps)
+        after.push({ command, output: await shell(scratch, command, { env }) });
       out = out.replace(before, () => render(after));
     }
     return out;
@@ -55,13 +58,22 @@ function render(steps: Transcript['steps']): string {
   return `\`\`\`console\n${steps.map(({ command, output }) => `$ ${command}\n${output}`).join('')}\`\`\``;
 }
 
-function shell(cwd: string, command: string): Promise<string> {
+/**
+ * Runs a command line of a page with bash, `klpkit` on its PATH.
+ *
+ * @returns both outputs as they come, whatever the command ends with
+ * @throws when it was killed, for its time
+ */
+export function shell(
+  cwd: string,
+  command: string,
+  { env: more, timeoutMs = 60_000 }: { env?: Readonly<Record<string, string>>; timeoutMs?: number } = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const path = [join(import.meta.dirname, 'bin'), process.env.PATH].join(delimiter);
-    const env = { PATH: path, LC_ALL: 'C', HOME: process.env.HOME, COLUMNS: '110', NO_COLOR: '1' };
-    // What kernels this machine has must not show.
-    Object.assign(env, { XDG_CACHE_HOME: join(cwd, 'cache') });
-    execFile('bash', ['-c', `{ ${command}\n} 2>&1`], { cwd, env, timeout: 60_000 }, (error, stdout) => {
+    const env = { PATH: path, LC_ALL: 'C', HOME: process.env.HOME, COLUMNS: '110', NO_COLOR: '1', ...more };
+    const options = { cwd, env, timeout: timeoutMs, maxBuffer: 16 * 1024 * 1024 };
+    execFile('bash', ['-c', `{ ${command}\n} 2>&1`], options, (error, stdout) => {
       // Pages show commands that fail as well; one that was killed shows nothing.
       if (error?.killed) reject(error);
       else resolve(stdout === '' || stdout.endsWith('\n') ? stdout : `${stdout}\n`);

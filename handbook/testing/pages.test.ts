@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest';
+import { blocksOf, isShown, kindOf, kinds } from './blocks.ts';
+import { testPages } from './page-tests.ts';
+import { readPages } from './run-page.ts';
+
+await testPages('plain');
+
+describe('code blocks of the handbook', async () => {
+  const pages = await readPages();
+  const all = pages.flatMap(({ slug, blocks }) => blocks.map((block) => ({ slug, block })));
+
+  test('all run or say why not', () => {
+    const commands = Object.fromEntries(kinds.map((kind) => [kind, 0]));
+    const reasons: string[] = [];
+    let files = 0;
+    for (const { slug, block } of all) {
+      if (block.type === 'console') commands[block.kind] += block.steps.length;
+      else if (block.type === 'file') files++;
+      else {
+        expect(
+          block.reason,
+          `${slug}:${block.line} (${block.language}) neither runs nor says why`,
+        ).toBeDefined();
+        reasons.push(`  ${slug}:${block.line}: ${block.reason}`);
+      }
+    }
+    const run = all.length - reasons.length;
+    console.log(
+      [
+        `handbook: ${run} of ${all.length} code blocks are run: ${files} files, commands ${kinds.map((kind) => `${commands[kind]} ${kind}`).join(', ')}; ${reasons.length} are shown only`,
+        ...reasons,
+      ].join('\n'),
+    );
+    expect(reasons.length, 'blocks that are shown only').toBeLessThan(5);
+  });
+
+  test('files are used by a command of their page', () => {
+    for (const { slug, block } of all) {
+      if (block.type !== 'file') continue;
+      const page = pages.find((one) => one.slug === slug);
+      const commands = (page?.blocks ?? []).flatMap((one) =>
+        one.type === 'console' ? one.steps.map(({ command }) => command) : [],
+      );
+      const parts = block.name.split('/');
+      const isUsed = commands.some((command) =>
+        parts.some((part) => command.includes(part.replace(/\.c$/, ''))),
+      );
+      expect(isUsed, `${slug}:${block.line}: no command uses ${block.name}`).toBe(true);
+    }
+  });
+});
+
+describe('the reading of blocks', () => {
+  const fence = '```';
+  test('tells commands, files and what is shown apart', () => {
+    const page = [
+      `${fence}c title="a.c"`,
+      'int a;',
+      fence,
+      `${fence}console boot`,
+      '$ one \\',
+      '  two',
+      'out',
+      '$ three',
+      fence,
+      `${fence}text shown="a log of another machine"`,
+      'x',
+      fence,
+    ].join('\n');
+    const blocks = blocksOf(page);
+    expect(blocks).toEqual([
+      { line: 1, type: 'file', name: 'a.c', text: 'int a;\n' },
+      {
+        line: 4,
+        type: 'console',
+        kind: 'boot',
+        fence: '```console boot',
+        steps: [
+          { command: 'one \\\n  two', output: 'out\n' },
+          { command: 'three', output: '' },
+        ],
+      },
+      { line: 10, type: 'shown', language: 'text', reason: 'a log of another machine' },
+    ]);
+    expect(kindOf(blocks)).toBe('boot');
+  });
+
+  test('looks through durations and gaps, and through nothing else', () => {
+    expect(isShown('built in 0.03 s\n', 'built in 12.5 s\n')).toBe(true);
+    expect(isShown('a\n…\nc\n', 'a\nb1\nb2\nc\n')).toBe(true);
+    expect(isShown('…\nc\n', 'a\nc\nb\nc\n')).toBe(true);
+    expect(isShown('a\n…\n', 'a\n')).toBe(true);
+    expect(isShown('a\n…\nd\n', 'a\nb\nc\n')).toBe(false);
+    expect(isShown('9 bytes\n', '10 bytes\n')).toBe(false);
+    expect(isShown('', 'a\n')).toBe(false);
+  });
+});
