@@ -70,11 +70,19 @@ export function uniquePlaceholders(extractions: readonly Extraction[]): Extracti
   return [...all.values()];
 }
 
+/** What the tables need of a unit: {@link BuiltUnit} is one. */
+export interface PlannedUnit {
+  readonly judged: {
+    readonly unit: Pick<BuiltUnit['judged']['unit'], 'source' | 'owner'>;
+    readonly annotations: BuiltUnit['judged']['annotations'];
+  };
+}
+
 /** The tables of the livepatch that units' parts make together, and what the kernel would refuse of it. */
 export function planOf(
   { name, replace = true }: { readonly name: string; readonly replace?: boolean },
-  units: readonly BuiltUnit[],
-  extractions: readonly Extraction[],
+  units: readonly PlannedUnit[],
+  extractions: readonly Pick<Extraction, 'functions' | 'callbacks'>[],
 ): { plan: LivepatchPlan; findings: Finding[] } {
   const objects = new Map<string, { functions: PlannedFunction[]; callbacks: PlannedCallback[] }>();
   const findings: Finding[] = [];
@@ -152,7 +160,7 @@ export function planOf(
 }
 
 /** The states that units declare, by id; one that several declare alike is one. */
-function statesOf(units: readonly BuiltUnit[]): { states: PlannedState[]; findings: Finding[] } {
+function statesOf(units: readonly PlannedUnit[]): { states: PlannedState[]; findings: Finding[] } {
   const states = new Map<number, { readonly version: number; readonly unit: string }>();
   const findings: Finding[] = [];
   for (const { judged } of units)
