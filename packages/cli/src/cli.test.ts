@@ -80,6 +80,7 @@ describe('help', () => {
       'klpkit unload',
       'klpkit matrix run',
       'klpkit matrix report',
+      'klpkit worker',
       'klpkit explain',
       'klpkit demo',
     ]);

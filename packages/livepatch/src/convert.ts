@@ -28,6 +28,11 @@ export interface ConvertOptions {
   readonly earlyUse?: (section: string) => string | undefined;
   /** True for symbols that the module loader finds among the kernel's exports. When given, any other undefined symbol is refused. */
   readonly isExport?: (name: string) => boolean;
+  /**
+   * The klp_object whose code lies in a section (by index), for a symbol of a module that code of several objects uses; `undefined`, or
+   * not given: that of the placeholder.
+   */
+  readonly patchedIn?: (section: number, placeholder: Placeholder) => string | undefined;
 }
 
 const symbolSize = 24;
@@ -164,7 +169,10 @@ function partRelocations(
         stay.push(index);
         continue;
       }
-      const object = placeholder.object === 'vmlinux' ? 'vmlinux' : placeholder.patched;
+      const object =
+        placeholder.object === 'vmlinux'
+          ? 'vmlinux'
+          : (options.patchedIn?.(target.index, placeholder) ?? placeholder.patched);
       const list = move.get(object);
       if (list) list.push(index);
       else move.set(object, [index]);

@@ -1,4 +1,11 @@
 /** A livepatch as data: what one is made of, how it is written, and how it is read back. */
+
+export {
+  type Annotation,
+  type Annotations,
+  readAnnotations,
+  withoutAnnotationArrays,
+} from './annotations.ts';
 export { type ConvertOptions, convertKlp } from './convert.ts';
 export { earlySections, earlyUse } from './early-sections.ts';
 export { type ExplainedRelocation, explainRelocations, objectWords, symbolWords } from './explain.ts';
@@ -10,6 +17,7 @@ export {
   parseKlpSection,
   parseKlpSymbol,
 } from './klp-names.ts';
+export { patchedObjectsOf } from './labels.ts';
 export { callbacksIn, type NamedCallback, namedCallbacks } from './callbacks.ts';
 export { type CallbackName, callbackNames, type KlpLayout, layoutFromBtf, usualLayout } from './layout.ts';
 export {
