@@ -100,9 +100,9 @@ async function listing(path: string): Promise<Listing> {
   return functions;
 }
 
-/** Where a function stands, without its own name: `.text`, `.init.text`, `.text.unlikely`. */
+/** Where a function stands, without its own name: `.text` (`.text.unlikely` and `.text.hot` are the same), `.init.text`. */
 function kindOf(section: string): string {
-  return /^\.text(\.unlikely|\.hot|\.startup|\.exit)?(?=\.|$)/.exec(section)?.[0] ?? section;
+  return /^\.text(\.startup|\.exit)?(?=\.|$)/.exec(section)?.[0] ?? section;
 }
 
 async function sectionNames(path: string): Promise<Set<string>> {

@@ -1,5 +1,4 @@
 import type { Pitfall } from '../src/pitfall.ts';
-import { changedFunctions } from '../src/unit.ts';
 
 /** A function that moves to another section of code. */
 export const klp129: Pitfall = {
@@ -14,13 +13,13 @@ export const klp129: Pitfall = {
     'Nothing: where a function lies changes nothing for a livepatch. Do not add noinline or hot to the fix because of it.',
   unit: {
     needs: [],
-    *find(evidence) {
-      for (const { name, before, after, difference } of changedFunctions(evidence)) {
+    *find({ comparison }) {
+      for (const { name, status, before, after } of comparison.functions) {
+        if (!before || !after) continue;
         const [was, is] = [kindOf(before.section.name), kindOf(after.section.name)];
         if (was === undefined || is === undefined || was === is) continue;
-        const alone = difference?.kind === 'section';
         yield {
-          what: `${name} moves from ${was} to ${is}${alone ? ', and its code is the same' : ', and is compiled otherwise there'}`,
+          what: `${name} moves from ${was} to ${is}${status === 'same' ? '; its code is the same, so it is not replaced' : ', and is compiled otherwise there'}`,
           why: 'the compiler now takes all of its callers for cold (or no longer does), which the fix changed without touching it',
           evidence: ['sections of the objects'],
           at: { symbol: name },

@@ -20,6 +20,34 @@ describe('what makes a function changed', () => {
     expect(c.data).toEqual([]);
   });
 
+  test('not the place that the compiler gives it among all others; one that means something', async () => {
+    const moved = async (was: string, is: string, flags: readonly string[] = []) => {
+      const c = await comparePair(
+        `
+      #ifdef FIX
+      #define PLACE "${is}"
+      #else
+      #define PLACE "${was}"
+      #endif
+      static int hidden;
+      section(PLACE) noinline int placed(int n) { printk("placed %d", n); return external(n) + hidden++; }
+      int caller(int n) { return placed(n) * 3; }`,
+        flags,
+      );
+      const [b] = c.before.named('placed');
+      const [a] = c.after.named('placed');
+      expect([b?.section.name, a?.section.name]).toEqual([was, is]);
+      return [touched(c), why(c, 'placed')];
+    };
+    const sorted = ['.text', '.text.placed', '.text.unlikely.placed', '.text.hot.placed', '.text.unlikely'];
+    for (const is of sorted.slice(1)) expect(await moved(sorted[0] as string, is)).toEqual([[], undefined]);
+    expect(await moved('.text.hot', '.text.unlikely')).toEqual([[], undefined]);
+    for (const is of ['.sched.text', '.noinstr.text', '.text.startup', '.text.exit.placed'])
+      expect(await moved('.text.placed', is)).toEqual([['placed changed'], `section: .text.placed -> ${is}`]);
+    // Where functions share a section, a call within it needs no relocation, and one out of it does.
+    expect(await moved('.text', '.text.unlikely', ['-fno-function-sections'])).toEqual([[], undefined]);
+  });
+
   test('a string', async () => {
     const c = await comparePair(`
       #ifdef FIX

@@ -221,11 +221,16 @@ function operandTexts(sides: Sides, b: Operand, a: Operand): { before: string; a
   return { before: was, after: `another ${is}` };
 }
 
-/** `.text.F` and `.text.unlikely.F` are one group each; the function's own name plays no part. */
+/**
+ * What a section means for the code in it. `.text.F`, `.text.unlikely.F` and `.text.hot.F` mean the same: the compiler sorts
+ * functions by how often it expects them to run, and those that only moved need not be replaced. The linker script of the kernel puts
+ * `.text.startup` and `.text.exit` to the code of boot and unloading (asm-generic/vmlinux.lds.h), and all other sections are the
+ * source's choice.
+ */
 function sectionGroup(name: string): string {
-  return (
-    /^\.text(\.(unlikely|hot|startup|exit))?(\.|$)/.exec(name)?.[1] ?? (name.startsWith('.text') ? '' : name)
-  );
+  const match = /^\.text(?:\.(unlikely|hot|startup|exit))?(?:\.|$)/.exec(name);
+  if (!match) return name.startsWith('.text') ? '' : name;
+  return match[1] === 'startup' || match[1] === 'exit' ? match[1] : '';
 }
 
 /** The bits of the piece that operands fill. */
