@@ -42,6 +42,7 @@ const neededForTests = [
   ['clang-16', ['/usr/bin/clang-16'], 'the cases of the pitfalls are compiled with it as well'],
   ['llvm-14', ['/usr/bin/llvm-lto-14'], 'the case of ThinLTO names'],
   ['chromium', ['/usr/bin/chromium'], 'the handbook and its workbench are tried in it'],
+  ['redis-server', ['/usr/bin/redis-server'], 'the queue of a matrix'],
   ['clang-19', ['/usr/bin/clang-19'], 'objects of a newer clang to compare, with kCFI'],
 ];
 

@@ -9,6 +9,7 @@ import { demoCommand } from './commands/demo.ts';
 import { disableCommand } from './commands/disable.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
+import { handbookCommand } from './commands/handbook.ts';
 import { kernelAddCommand } from './commands/kernel-add.ts';
 import { kernelListCommand } from './commands/kernel-list.ts';
 import { kernelRemoveCommand } from './commands/kernel-remove.ts';
@@ -21,6 +22,7 @@ import { statusCommand } from './commands/status.ts';
 import { unloadCommand } from './commands/unload.ts';
 import { upgradeCommand } from './commands/upgrade.ts';
 import { whoInlinesCommand } from './commands/who.ts';
+import { workerCommand } from './commands/worker.ts';
 import type { Context } from './context.ts';
 
 const kernel = buildRouteMap<string, Context>({
@@ -69,7 +71,9 @@ const routes = buildRouteMap<string, Context>({
     disable: disableCommand,
     unload: unloadCommand,
     matrix: matrixRoute,
+    worker: workerCommand,
     explain: explainCommand,
+    handbook: handbookCommand,
     demo: demoCommand,
   },
   docs: {

@@ -627,6 +627,15 @@ const pitfall = v.strictObject({
   statement: text,
 });
 
+const handbook = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('handbook'),
+    outcome: v.pipe(v.literal('served'), v.description('until it is interrupted')),
+    url: text,
+  }),
+  ...failures('handbook'),
+]);
+
 const explain = v.variant('outcome', [
   v.strictObject({ command: v.literal('explain'), outcome: v.literal('listed'), pitfalls: v.array(pitfall) }),
   v.strictObject({
@@ -836,6 +845,11 @@ const matrixReport = v.variant('outcome', [
   ...failures('matrix report'),
 ]);
 
+const worker = v.variant('outcome', [
+  v.strictObject({ command: v.literal('worker'), outcome: v.literal('ended'), jobs: count }),
+  ...failures('worker'),
+]);
+
 const demo = v.variant('outcome', [
   v.strictObject({
     command: v.literal('demo'),
@@ -869,6 +883,7 @@ export const schemas = {
   convert,
   upgrade,
   explain,
+  handbook,
   'who-inlines': whoInlines,
   status,
   load,
@@ -876,6 +891,7 @@ export const schemas = {
   unload,
   matrix,
   'matrix-report': matrixReport,
+  worker,
   demo,
 } as const;
 

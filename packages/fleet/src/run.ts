@@ -176,9 +176,11 @@ class Run {
     signal?.throwIfAborted();
     state.enter(kernel, fix, job.kind);
     const result = await engine.run(key, job, signal);
-    if (result.kind !== 'failed') await store.keep(key, canonical(result));
     this.done++;
-    return result;
+    // As it will be read by the next run, so that both say the same to the byte.
+    const text = canonical(result);
+    if (result.kind !== 'failed') await store.keep(key, text);
+    return JSON.parse(text) as JobResult;
   }
 
   async #patchesOf(fix: MatrixFix, kernel: Kernel): Promise<JobInput[]> {

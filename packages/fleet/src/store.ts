@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256Hex, writeFileAtomic } from '@klpkit/host';
 
@@ -89,14 +89,54 @@ export class FolderStore implements Store {
   }
 }
 
-/** Opens a store by its address: a folder. Makes the folder. */
-export async function openStore(address: string): Promise<Store> {
-  try {
-    await mkdir(address, { recursive: true });
-  } catch (error) {
-    throw new StoreError(`the store cannot be made: ${(error as Error).message}`);
+/** A store that cannot be reached is tried again for so long: a share that is mounted anew, a disk on which room is made. */
+const patienceMs = 60_000;
+
+/** A store that waits while it cannot be reached. */
+class PatientStore implements Store {
+  readonly #store: Store;
+  readonly #patienceMs: number;
+
+  constructor(store: Store, patience: number) {
+    this.#store = store;
+    this.#patienceMs = patience;
   }
-  return new FolderStore(address);
+
+  put(bytes: string | Uint8Array): Promise<string> {
+    return this.#again(() => this.#store.put(bytes));
+  }
+
+  get(digest: string): Promise<Uint8Array> {
+    return this.#again(() => this.#store.get(digest));
+  }
+
+  has(digest: string): Promise<boolean> {
+    return this.#again(() => this.#store.has(digest));
+  }
+
+  result(key: string): Promise<string | undefined> {
+    return this.#again(() => this.#store.result(key));
+  }
+
+  keep(key: string, text: string): Promise<void> {
+    return this.#again(() => this.#store.keep(key, text));
+  }
+
+  async #again<T>(what: () => Promise<T>): Promise<T> {
+    for (const since = Date.now(); ; ) {
+      try {
+        return await what();
+      } catch (error) {
+        if (!(error instanceof StoreError) || Date.now() - since > this.#patienceMs) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+    }
+  }
+}
+
+/** Opens a store by its address: a folder, which is made at the first write. It is waited for while it cannot be reached. */
+export function openStore(address: string, patience: number = patienceMs): Store {
+  return new PatientStore(new FolderStore(address), patience);
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -12,6 +12,7 @@ interface Flags {
   readonly state?: string;
   readonly store?: string;
   readonly jobs?: number;
+  readonly queue?: string;
 }
 
 const placeFlags = {
@@ -40,7 +41,8 @@ function placesOf(
   return { folder, address: resolve(store ?? join(folder, 'store')) };
 }
 
-function parseCount(text: string): number {
+/** A whole number above 0 of a flag. */
+export function parseCount(text: string): number {
   if (!/^[1-9]\d{0,3}$/.test(text)) throw new UsageError(`${text} is no number above 0`);
   return Number(text);
 }
@@ -81,6 +83,13 @@ const matrixRunCommand = buildCommand<Flags, [string], Context>({
         placeholder: 'N',
         optional: true,
       },
+      queue: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'Have the jobs done by workers behind this queue, redis://HOST:PORT; they share the store',
+        placeholder: 'URL',
+        optional: true,
+      },
     },
     aliases: { j: 'jobs' },
     positional: {
@@ -94,8 +103,13 @@ const matrixRunCommand = buildCommand<Flags, [string], Context>({
     const matrix = fleet.readMatrix(text, path);
     const opened = await fleet.openMatrix(matrix, dirname(path), path);
     const { folder, address } = placesOf(path, flags);
-    const store = await fleet.openStore(address);
-    const engine = new fleet.LocalEngine(address, flags.jobs);
+    const store = fleet.openStore(address);
+    const engine = flags.queue
+      ? await fleet.QueueEngine.open(
+          fleet.queueAddress(flags.queue, context.env.KLPKIT_QUEUE_PASSWORD),
+          store,
+        )
+      : new fleet.LocalEngine(address, flags.jobs);
     const state = new fleet.MatrixState(folder);
     try {
       const { cells, jobs } = await fleet.runMatrix({
@@ -206,7 +220,7 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
       const timestamp = flags.date ?? `${new Date().toISOString().slice(0, 19)}Z`;
       await writeFileAtomic(flags.openvex, fleet.openVex(cells, { author: flags.author, timestamp }));
     }
-    if (flags.html) await fleet.writeCoverage(flags.html, matrix.name, cells, await fleet.openStore(address));
+    if (flags.html) await fleet.writeCoverage(flags.html, matrix.name, cells, fleet.openStore(address));
     const isWaiting = unknown > 0 || cells.some(fleet.needsHuman);
     if (context.isJson) {
       const answer: Answer<'matrix-report'> = {

@@ -13,16 +13,16 @@ async function main(): Promise<void> {
   const { store, envelope } = JSON.parse(await text(process.stdin)) as { store: string; envelope: unknown };
   let result: unknown;
   try {
-    result = await runJob(readJob(envelope, meta.version), await openStore(store));
+    result = await runJob(readJob(envelope, meta.version), openStore(store));
   } catch (error) {
     result = jobFailure(error);
   }
   process.stdout.write(JSON.stringify(result));
 }
 
-// A parent that is gone will not read the result: what it started ends with it.
+// A parent that was killed will not read the result. Ended politely, this process takes what it started with it.
 const parent = process.ppid;
 setInterval(() => {
-  if (process.ppid !== parent) process.kill(-process.pid, 'SIGKILL');
-}, 1000).unref();
+  if (process.ppid !== parent) process.kill(process.pid, 'SIGTERM');
+}, 500).unref();
 await main();
