@@ -18,7 +18,7 @@ const sources = [
   'handbook/package.json',
   'package-lock.json',
   'packages/pitfalls/*/page.mdx',
-  'packages/pitfalls/*/cases/**',
+  'packages/pitfalls/*/cases/**/*.{c,h}',
   'packages/{formats,findings,compare,livepatch,pitfalls}/**/*.ts',
 ];
 
