@@ -8,6 +8,12 @@ export interface Introduced {
   readonly names: ReadonlySet<string>;
 }
 
+const keywords = new Set(
+  'asm __asm__ bool char const double else enum extern float for if inline int long return short signed sizeof static struct switch typedef typeof __typeof__ union unsigned void volatile while __attribute__ _Static_assert __extension__'.split(
+    ' ',
+  ),
+);
+
 /**
  * Reads what preprocessed header text introduces, by brackets and neighbours: a name before `(`, `;`, `,`, `=` or `[` outside of all
  * brackets, a tag before `{`, an enumerator.
@@ -43,14 +49,20 @@ export function introducedBy(text: string, defines: readonly string[]): Introduc
       }
       return;
     }
-    if (kind !== 'name') return;
+    if (kind !== 'name' || keywords.has(word)) return;
     const isTag = /^(struct|union|enum)$/.test(previous?.text ?? '');
     if (isTag && next === '{') names.add(`tag ${word}`);
     else if (enums.at(-1) === braces && (previous?.text === '{' || previous?.text === ',')) names.add(word);
     else if (braces === 0 && parentheses === 0 && !isTag && /^[(;,=[]$/.test(next ?? '')) names.add(word);
-    else if (braces === 0 && parentheses === 1 && previous?.text === '*' && next === ')') names.add(word);
+    else if (braces === 0 && parentheses === 1 && isPointerName(tokens, index)) names.add(word);
   });
   return { macros, names };
+}
+
+/** `(*name)`, as in the declaration of a pointer to a function. */
+function isPointerName(tokens: readonly Token[], index: number): boolean {
+  const text = (at: number) => tokens[index + at]?.text;
+  return text(-2) === '(' && text(-1) === '*' && text(1) === ')';
 }
 
 function opensEnum(tokens: readonly Token[], brace: number): boolean {

@@ -14,6 +14,8 @@ export interface Part {
   readonly definitions: readonly Definition[];
   /** Of `#define` and `#undef`: the macro. */
   readonly macro: string | undefined;
+  /** Names in the conditions that it stands in. */
+  readonly conditions: readonly string[];
   /** Set for a part of a header that the fix changes: the kernel's own header has it in its old form or not at all. */
   readonly fromHeader?: true;
 }
@@ -50,6 +52,7 @@ export function isIncludedSource(path: string): boolean {
 /** Reads the text of a unit: its source, sources that it includes, and what the fix changes in its headers. */
 export function readUnitText(input: UnitTextInput): UnitText {
   const parts: Part[] = [];
+  const conditions: string[][] = [];
   const texts = new Map<string, string>();
   const read = (file: string, isHeader: boolean) => {
     const text = input.textOf(file);
@@ -65,7 +68,10 @@ export function readUnitText(input: UnitTextInput): UnitText {
           continue;
         }
       }
-      parts.push(partOf(item, lines, input.syntax, parts.length, isHeader));
+      if (isCondition(item)) follow(conditions, item);
+      parts.push(
+        partOf(item, lines, input.syntax, parts.length, { isHeader, conditions: conditions.flat() }),
+      );
     }
   };
   for (const header of input.headers) read(header, true);
@@ -85,6 +91,19 @@ function add<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   else map.set(key, [value]);
 }
 
+/** Keeps the names in the conditions that are open; those of earlier branches stay. */
+function follow(open: string[][], { word, tokens }: Item): void {
+  if (word === 'endif') {
+    open.pop();
+    return;
+  }
+  const names = tokensOf(directiveOf(tokens[0].text).rest, false).flatMap(({ kind, text }) =>
+    kind === 'name' ? [text] : [],
+  );
+  if (word.startsWith('if')) open.push(names);
+  else open.at(-1)?.push(...names);
+}
+
 /** The file that an `#include "…"` of a source names, relative to the tree. */
 function includedFile(item: Item, source: string): string | undefined {
   const named = tokensOf(directiveOf(item.tokens[0].text).rest, false)[0];
@@ -97,7 +116,7 @@ function partOf(
   lines: readonly string[],
   syntax: Syntax,
   order: number,
-  isHeader: boolean,
+  { isHeader, conditions }: { readonly isHeader: boolean; readonly conditions: readonly string[] },
 ): Part {
   const expanded = item.kind === 'code' ? expansionOf(item, lines) : '';
   return {
@@ -106,6 +125,7 @@ function partOf(
     expanded,
     definitions: expanded.trim() === '' ? [] : syntax.definitions(expanded),
     macro: item.kind === 'directive' ? macroOf(item) : undefined,
+    conditions,
     ...(isHeader ? { fromHeader: true as const } : {}),
   };
 }

@@ -137,15 +137,14 @@ class Planner {
     const known = this.#modes.get(part);
     if (known === 'text' || known === mode) return;
     this.#modes.set(part, mode);
+    this.#useConditions(part);
     const { syntax, text } = this.#input;
     if (mode === 'declaration') {
       this.#useTokens(part, headOf(part.expanded));
       this.#useMacros(part, headOf(text.textOf(part.item.file).slice(part.item.start, part.item.end)));
       return;
     }
-    const locals = part.definitions.some(({ meaning }) => meaning === 'function')
-      ? syntax.locals(part.expanded)
-      : new Set<string>();
+    const locals = syntax.locals(part.expanded);
     for (const name of usedNames(tokensOf(part.expanded, false), locals)) this.#use(name, part);
     this.#useMacros(part, text.textOf(part.item.file).slice(part.item.start, part.item.end));
     if (part.definitions.some(({ meaning }) => meaning === 'function')) this.#shareLocals(part);
@@ -169,9 +168,15 @@ class Planner {
     }
   }
 
+  /** Macros of the unit that decide whether the part is compiled. */
+  #useConditions(part: Part): void {
+    for (const name of part.conditions) if (this.#input.text.macros.has(name)) this.#need(name, part);
+  }
+
   #keepMacro(part: Part): void {
     if (this.#modes.has(part)) return;
     this.#modes.set(part, 'text');
+    this.#useConditions(part);
     if (part.macro !== undefined) this.#macros.add(part.macro);
     if (part.item.word !== 'define') return;
     for (const key of macroNames(part)) if (this.#input.text.macros.has(key)) this.#need(key, part);

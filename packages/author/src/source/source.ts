@@ -366,6 +366,7 @@ class UnitSource {
     const wanted = new Set(extraction.added.filter(({ binding }) => binding !== 0).map(({ name }) => name));
     const undeclared = new Set<string>();
     const unused = new Set<string>();
+    const needed = new Set<string>();
     let readsKeys = false;
     for (;;) {
       const plan = planSource({ unit: unit.source, text, fates, syntax, wanted, unused });
@@ -388,11 +389,13 @@ class UnitSource {
           madeFor,
           nameOf,
         });
-      const written = write(new Set(), true);
+      const templates = templatesIn(expansion, text, plan, needed);
+      const written = write(templates, true);
       const compiled = await this.#compile(written);
       const isLast = this.turns >= mostTurns;
       if (!compiled.object) {
-        if (!isLast && this.#learn(compiled.diagnostics, text, plan, wanted, undeclared)) continue;
+        if (!isLast && this.#learn(compiled.diagnostics, text, plan, { wanted, undeclared, needed }))
+          continue;
         return {
           ...failed(unit.source, ''),
           findings: compileFindings(unit.source, compiled.diagnostics, written.text),
@@ -450,9 +453,7 @@ class UnitSource {
     writtenWithout: (dropped: ReadonlySet<Part>) => WrittenUnit,
   ): Promise<Set<Part>> {
     const brought = expansion.brought();
-    const used = new Set([...plan.modes.keys()].flatMap((part) => wordsIn(part.expanded)));
-    for (const word of wordsIn(written.text)) used.add(word);
-    const needed = neededHeaders(brought, used);
+    const needed = neededHeaders(brought, [...usedWords(plan), ...wordsIn(written.text)]);
     const includes = text.parts.filter(({ item }) => item.word === 'include');
     for (let turn = 0; turn < 4; turn++) {
       const dropped = new Set(
@@ -480,19 +481,19 @@ class UnitSource {
     diagnostics: readonly Diagnostic[],
     text: UnitText,
     plan: SourcePlan,
-    wanted: Set<string>,
-    undeclared: Set<string>,
+    { wanted, undeclared, needed }: Record<'wanted' | 'undeclared' | 'needed', Set<string>>,
   ): boolean {
-    const size = wanted.size + undeclared.size;
+    const size = wanted.size + undeclared.size + needed.size;
     for (const { kind, names } of diagnostics) {
       if (kind !== 'error') continue;
       for (const name of names) {
         for (const key of [name, `tag ${name}`])
           if (text.byKey.has(key) || text.macros.has(key)) wanted.add(key);
         if (plan.functions.has(name) || plan.variables.has(name)) undeclared.add(name);
+        else if (!text.byKey.has(name)) needed.add(name);
       }
     }
-    return wanted.size + undeclared.size > size;
+    return wanted.size + undeclared.size + needed.size > size;
   }
 }
 
@@ -513,6 +514,36 @@ function prune(
     }
   }
   return unused.size > size;
+}
+
+/** Names in what the kept parts become. */
+function usedWords(plan: SourcePlan): Set<string> {
+  return new Set([...plan.modes.keys()].flatMap((part) => wordsIn(part.expanded)));
+}
+
+/**
+ * `#include`s in the middle of a source that bring nothing that is used: templates, whose functions use those of the source under their
+ * own names.
+ */
+function templatesIn(
+  expansion: Expansion,
+  text: UnitText,
+  plan: SourcePlan,
+  missed: ReadonlySet<string>,
+): Set<Part> {
+  const first = text.parts.findIndex(({ item, fromHeader }) => item.kind === 'code' && !fromHeader);
+  const late = text.parts.filter(({ item }, index) => item.word === 'include' && first >= 0 && index > first);
+  if (late.length === 0) return new Set();
+  const all = expansion.brought();
+  const keyOf = ({ item }: Part) => `${item.file}:${item.line}`;
+  const brought = new Map(
+    late.flatMap((part) => {
+      const brings = all.get(keyOf(part));
+      return brings ? [[keyOf(part), brings] as const] : [];
+    }),
+  );
+  const needed = neededHeaders(brought, [...usedWords(plan), ...missed]);
+  return new Set(late.filter((part) => !needed.has(keyOf(part))));
 }
 
 /** Names in a text, and keys of tags; those in directives as well. */

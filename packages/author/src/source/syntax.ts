@@ -19,7 +19,7 @@ export interface Definition {
 export interface Syntax {
   /** What a top-level text introduces. */
   definitions(text: string): Definition[];
-  /** Parameters and variables of the functions of a text, and labels. */
+  /** Parameters and variables of the functions of a text, labels, and members of structures. */
   locals(text: string): ReadonlySet<string>;
   /** Static variables of the functions of a text. */
   staticLocals(text: string): StaticLocal[];
@@ -212,7 +212,12 @@ function isFunction(declarator: Node): boolean {
 
 function readLocals(root: Node): ReadonlySet<string> {
   const names = new Set<string>();
-  for (const node of root.descendantsOfType(['parameter_declaration', 'declaration', 'labeled_statement'])) {
+  for (const node of root.descendantsOfType([
+    'parameter_declaration',
+    'declaration',
+    'labeled_statement',
+    'field_declaration',
+  ])) {
     if (!node || node.parent?.type === 'translation_unit') continue;
     if (node.type === 'labeled_statement') {
       const label = node.childForFieldName('label')?.text;
@@ -220,7 +225,7 @@ function readLocals(root: Node): ReadonlySet<string> {
       continue;
     }
     for (const declarator of node.childrenForFieldName('declarator')) {
-      if (!declarator || isFunction(declarator)) continue;
+      if (!declarator || (node.type !== 'field_declaration' && isFunction(declarator))) continue;
       const name = nameOf(declarator);
       if (name !== undefined) names.add(name);
     }

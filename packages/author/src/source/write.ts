@@ -418,12 +418,11 @@ class Writer {
       : head;
     const own = new Map([...this.#renames].map(([name, { to }]) => [name, to]));
     const result = renamed(plainHead, own) + rest;
-    if (
-      !isReplacing &&
-      plan.functions.get(part.definitions.at(-1)?.name ?? '')?.kind === 'copy' &&
-      !/^\s*static\b/.test(result)
-    )
-      return hasWord(result.slice(0, body + 64), 'static') ? result : `static ${result}`;
+    const defined = part.definitions.filter(({ meaning }) => meaning === 'function');
+    const isCopy = defined.every(
+      ({ name, isStatic: inSource }) => !inSource && plan.functions.get(name)?.kind === 'copy',
+    );
+    if (isCopy) return `static ${result}`;
     return result;
   }
 
@@ -439,9 +438,7 @@ class Writer {
   }
 
   #renamedText(part: Part, source: string): string {
-    const locals = part.definitions.some(({ meaning }) => meaning === 'function')
-      ? this.#input.syntax.locals(part.expanded)
-      : new Set<string>();
+    const locals = this.#input.syntax.locals(part.expanded);
     const own = this.#sharedRenames.get(part);
     const names = new Map<string, Rename>();
     for (const [name, rename] of this.#renames) if (!locals.has(name)) names.set(name, rename);
@@ -649,7 +646,7 @@ function externOf(text: string): string {
     if (token.text === 'static') while (/\s/.test(head[from] ?? '')) from++;
     else out = out.trimEnd();
   }
-  const declared = `${out}${head.slice(from)}`.trim().replace(/\s+;$/, ';');
+  const declared = `${out}${head.slice(from)}`.trim().replace(/\s+([,;])/g, '$1');
   const ended = declared.endsWith(';') ? declared : `${declared};`;
   return /^extern\b/.test(ended) ? ended : `extern ${ended}`;
 }
@@ -690,10 +687,6 @@ function bodyOf(source: string, { item }: Part): number {
   const tokens = tokensOf(source);
   if (item.body >= 0) return tokens[item.body]?.start ?? source.length;
   return source.length;
-}
-
-function hasWord(text: string, word: string): boolean {
-  return tokensOf(text).some((token) => token.kind === 'name' && token.text === word);
 }
 
 /** Gives names others, members of structures apart. */

@@ -1,0 +1,287 @@
+import { describe, expect, it } from 'vitest';
+import { small } from './testing/small.ts';
+
+const noinline = '#define noinline __attribute__((__noinline__))\n#define used __attribute__((__used__))\n';
+/** A unit before and after a fix that puts one line into it. */
+const fixed = (text: string, from: string, to: string) => {
+  expect(text).toContain(from);
+  return [text, text.replace(from, to)] as const;
+};
+/** Lines without comments and empty ones. */
+const code = (text: string) =>
+  text
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.startsWith('//'));
+
+describe('functions', () => {
+  const helpers = `${noinline}
+static noinline used int referred(int a) { return a * 7; }
+static int inlined(int a) { return a + 1; }
+int patched(int a)
+{
+	return referred(inlined(a));
+}
+int untouched(int a) { return inlined(a) * 3; }
+`;
+
+  it('replaces what the fix changes, refers to what the kernel has, and copies what it has not', async () => {
+    const { written, wants, object, plan } = await small(
+      ...fixed(helpers, 'return referred(inlined(a));', 'return referred(inlined(a)) - 1;'),
+    );
+    expect([...written.replacements]).toEqual([['patched', 'klpp_patched']]);
+    expect(wants).toEqual(['referred']);
+    expect(object.named('klpp_patched')).toHaveLength(1);
+    expect(plan.functions.get('inlined')).toMatchObject({ kind: 'copy' });
+    expect(plan.functions.has('untouched')).toBe(false);
+    expect(code(written.text)).toEqual([
+      '#define noinline __attribute__((__noinline__))',
+      '#define used __attribute__((__used__))',
+      'extern used int referred(int a);',
+      'static int klpp_inlined(int a) { return a + 1; }',
+      'int klpp_patched(int a)',
+      '{',
+      '\treturn referred(klpp_inlined(a)) - 1;',
+      '}',
+    ]);
+  });
+
+  it('replaces every function into which a changed one was inlined', async () => {
+    const { written } = await small(...fixed(helpers, 'return a + 1;', 'return a + 2;'));
+    expect([...written.replacements.keys()].sort()).toEqual(['patched', 'untouched']);
+  });
+
+  it('replaces the callers of a clone that changes, and copies what it is a clone of', async () => {
+    const text = `${noinline}
+extern int external(int *);
+struct pair { int a, b, c, d; };
+static noinline int cloned(struct pair *p, int unused) { int sum = p->a; for (int i = 0; i < sum; i++) sum ^= external(&i); return sum; }
+int one(struct pair *p) { return cloned(p, 1) + 1; }
+int two(struct pair *p) { return cloned(p, 2) + 2; }
+`;
+    const { written, fates, wants, plan } = await small(...fixed(text, 'sum ^= external', 'sum += external'));
+    const clone = [...plan.functions].find(([name]) => name === 'cloned');
+    expect(clone?.[1].kind).toBe('copy');
+    expect([...fates.replaced.keys()].sort()).toEqual(['one', 'two']);
+    expect(written.text).toContain('cannot be replaced by a function of C');
+    expect(wants).toEqual(['external']);
+  });
+
+  it('keeps the name of a function that the fix adds', async () => {
+    const { written, wants } = await small(
+      ...fixed(
+        helpers,
+        'int patched(int a)\n{\n\treturn',
+        'static noinline int added(int a) { return a ^ 3; }\nint patched(int a)\n{\n\treturn added(a) +',
+      ),
+    );
+    expect(written.text).toContain('static noinline int added(int a)');
+    expect(written.text).not.toContain('klpp_added');
+    expect(wants).toEqual(['referred']);
+  });
+
+  it('lets a pointer to a replaced function be one to the kernel', async () => {
+    const text = `${noinline}
+extern void later(int (*)(int));
+noinline int patched(int a) { later(patched); return a; }
+`;
+    const { written, wants } = await small(...fixed(text, 'return a;', 'return a + patched(1);'));
+    expect(wants).toEqual(['later', 'patched']);
+    expect(written.text).toContain('later(patched); return a + klpp_patched(1);');
+  });
+
+  it('does not take members, labels and variables for functions of the same name', async () => {
+    const text = `${noinline}
+struct ops { int (*helper)(int); };
+static int helper(int a) { return a + 5; }
+int user(struct ops *o, int helper_count)
+{
+	return o->helper(helper_count) + helper(2);
+}
+int other(int helper)
+{
+	return helper * 3;
+}
+`;
+    const { written, object } = await small(...fixed(text, 'helper(2);', 'helper(3);'));
+    expect(written.text).toContain('o->helper(helper_count) + klpp_helper(3)');
+    expect(object.named('klpp_user')).toHaveLength(1);
+    const shadowed = await small(...fixed(text, 'helper * 3', 'helper * 4'));
+    expect(shadowed.written.text).toContain('return helper * 4;');
+    expect(shadowed.written.text).not.toContain('a + 5');
+  });
+
+  it('declares a function before its first use', async () => {
+    const text = `${noinline}
+static int second(int a);
+int first(int a) { return a ? second(a - 1) : 1; }
+static int second(int a) { return a ? first(a - 1) : 2; }
+`;
+    const { object, written } = await small(...fixed(text, ': 1;', ': 3;'));
+    expect(object.named('klpp_first')).toHaveLength(1);
+    expect(written.text.indexOf('klpp_second(int a);')).toBeLessThan(
+      written.text.indexOf('klpp_second(a - 1)'),
+    );
+  });
+
+  it('renames what a macro makes by its argument', async () => {
+    const text = `${noinline}
+#define CALL(name, type) int sys_##name(type a); static inline int do_##name(type a); int sys_##name(type a) { return do_##name(a); } static inline int do_##name(type a)
+CALL(thing, long)
+{
+	return a * 2;
+}
+`;
+    const { written, object } = await small(...fixed(text, 'a * 2', 'a * 5'));
+    expect([...written.replacements]).toEqual([['sys_thing', 'sys_klpp_thing']]);
+    expect(object.named('sys_klpp_thing')).toHaveLength(1);
+    expect(written.text).toContain('CALL(klpp_thing, long)');
+  });
+
+  it('leaves exports, parameters and initialisation behind', async () => {
+    const text = `${noinline}
+#define EXPORT_SYMBOL(s) extern typeof(s) s; static const char *const export_##s used = #s
+#define module_init(f) int init_module(void) __attribute__((alias(#f)))
+int patched(int a) { return a; }
+EXPORT_SYMBOL(patched);
+static int start(void) { return patched(1); }
+module_init(start);
+`;
+    const { written } = await small(...fixed(text, 'return a;', 'return -a;'));
+    expect(
+      code(written.text).some((line) => /EXPORT_SYMBOL\(patched\)|module_init\(start\)/.test(line)),
+    ).toBe(false);
+  });
+});
+
+describe('variables', () => {
+  it('are those of the kernel, with types and macros before them', async () => {
+    const text = `
+#define SLOTS 4
+struct slot { int value; };
+static struct slot slots[SLOTS] = { { 1 } }, *latest;
+int count = 3;
+int patched(int i)
+{
+	latest = &slots[i];
+	return slots[i].value + count;
+}
+int other(void) { return latest->value; }
+`;
+    const { written, wants } = await small(...fixed(text, '+ count', '- count'));
+    expect(wants).toEqual(['count', 'latest', 'slots']);
+    expect(code(written.text)).toContain('extern struct slot slots[SLOTS], *latest;');
+    expect(code(written.text)).toContain('#define SLOTS 4');
+  });
+
+  it('are copied when the compiler left none', async () => {
+    const text = `
+static const int limit = 40;
+int patched(int i) { return i < limit; }
+`;
+    const { written, wants, plan } = await small(...fixed(text, 'i < limit', 'i <= limit'));
+    expect(plan.variables.get('limit')?.kind).toBe('copy');
+    expect(wants).toEqual([]);
+    expect(written.text).toContain('static const int limit = 40;');
+  });
+
+  it('static ones of functions stay one state', async () => {
+    const text = `
+int patched(int i)
+{
+	static int calls = 5;
+	static const int table[3] = { 1, 2, 3 };
+	calls += i;
+	return calls + table[i];
+}
+`;
+    const { written, wants } = await small(...fixed(text, 'calls += i', 'calls += i + 1'));
+    expect(wants).toEqual(['patched_calls']);
+    expect(written.text).toContain('extern int patched_calls;');
+    expect(written.text).toContain('static const int table[3]');
+    expect([...written.shared.keys()]).toEqual(['patched_calls']);
+  });
+
+  it('made by a macro are declared from what it stands for', async () => {
+    const text = `
+#define DEFINE_LOCK(name) struct lock name = { .owner = 0, .next = &name }
+struct lock { int owner; struct lock *next; };
+static DEFINE_LOCK(guard);
+int patched(int i) { guard.owner = i; return i; }
+int other(void) { return guard.owner; }
+`;
+    const { written, wants } = await small(...fixed(text, 'return i;', 'return i + 1;'));
+    expect(wants).toEqual(['guard']);
+    expect(code(written.text)).toContain('extern struct lock guard;');
+  });
+});
+
+describe('headers and conditions', () => {
+  it('keeps the conditions around what it keeps, and marks branches that were not taken', async () => {
+    const text = `
+#define ON 1
+#ifdef ON
+static int helper(int a) { return a + 1; }
+#else
+static int helper(int a) { return a - 1; }
+#endif
+#ifdef OFF
+int never(void) { return 0; }
+#endif
+int patched(int a) { return helper(a); }
+`;
+    const { written, object } = await small(...fixed(text, 'return helper(a);', 'return helper(a) * 2;'));
+    expect(object.named('klpp_patched')).toHaveLength(1);
+    expect(code(written.text).slice(1)).toEqual([
+      '#ifdef ON',
+      'static int klpp_helper(int a) { return a + 1; }',
+      '#else',
+      '#error "this branch was not taken in the configuration that the livepatch was made for"',
+      '#endif',
+      'int klpp_patched(int a) { return klpp_helper(a) * 2; }',
+    ]);
+  });
+
+  it('copies an inline function that the fix changes in a header, which is included as it was', async () => {
+    const header =
+      '#ifndef UNIT_H\n#define UNIT_H\nstatic inline int low(int a) { return a + 1; }\nstatic inline int high(int a) { return low(a) * 9; }\n#endif\n';
+    const text = '#include "unit.h"\nint patched(int a) { return high(a); }\n';
+    const { written, object } = await small(text, text, {
+      files: { 'unit.h': header },
+      fixed: { 'unit.h': header.replace('a + 1', 'a + 2') },
+    });
+    expect([...written.replacements.keys()]).toEqual(['patched']);
+    expect(code(written.text)).toEqual([
+      '#include "unit.h"',
+      'static inline int klpp_low(int a) { return a + 2; }',
+      'static inline int klpp_high(int a) { return klpp_low(a) * 9; }',
+      'int klpp_patched(int a) { return klpp_high(a); }',
+    ]);
+    expect(object.named('klpp_patched')).toHaveLength(1);
+  });
+
+  it('takes a source that is included for the unit itself', async () => {
+    const part = 'static int helper(int a) { return a + 1; }\nint patched(int a) { return helper(a); }\n';
+    const text = '#include "part.c"\nint other(int a) { return helper(a); }\n';
+    const { written } = await small(text, text, {
+      files: { 'part.c': part },
+      fixed: { 'part.c': part.replace('return helper(a);', 'return helper(a) + 4;') },
+    });
+    expect([...written.replacements.keys()]).toEqual(['patched']);
+    expect(written.text).toContain('part.c: replaced');
+    expect(written.text).not.toContain('#include "part.c"');
+  });
+
+  it('reads static keys where the kernel cannot patch jumps', async () => {
+    const text = '#include "key.h"\nint patched(int a) { return static_key_false(&key) ? a : 1; }\n';
+    const key =
+      'struct static_key { struct { int counter; } enabled; };\nextern struct static_key key;\n#define static_key_false(k) __builtin_expect((k)->enabled.counter, 0)\n';
+    const { written } = await small(...fixed(text, ': 1', ': 2'), {
+      files: { 'key.h': key },
+      readsKeys: true,
+    });
+    expect(written.text.indexOf('#define static_key_false')).toBeLessThan(
+      written.text.indexOf('#include "key.h"'),
+    );
+  });
+});
