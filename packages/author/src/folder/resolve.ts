@@ -168,7 +168,8 @@ export function resolveFolder(
     const patched = object.source?.object ?? 'vmlinux';
     const renamed = new Map<string, string>();
     for (const name of wanted) {
-      if (name === '__this_module') continue;
+      // The livepatch's own, unless the manifest means that of the module whose code this is.
+      if (name === '__this_module' && !listed.has(name)) continue;
       // A static call's trampoline and its key belong together.
       const one =
         listed.get(name) ??
