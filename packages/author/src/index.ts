@@ -28,5 +28,6 @@ export {
   type TextOptions,
   trusted,
 } from './report/index.ts';
+export * from './show/index.ts';
 export * from './source/index.ts';
 export { type OwnSymbol, type WhoAnswer, type WhoOptions, type WhoUnit, whoInlines } from './who/index.ts';

@@ -17,6 +17,7 @@ import { kernelShowCommand } from './commands/kernel-show.ts';
 import { loadCommand } from './commands/load.ts';
 import { matrixRoute } from './commands/matrix.ts';
 import { proveCommand } from './commands/prove.ts';
+import { showCommand } from './commands/show.ts';
 import { sourceCommand } from './commands/source.ts';
 import { statusCommand } from './commands/status.ts';
 import { unloadCommand } from './commands/unload.ts';
@@ -62,6 +63,7 @@ const routes = buildRouteMap<string, Context>({
     source: sourceCommand,
     check: checkCommand,
     convert: convertCommand,
+    show: showCommand,
     upgrade: upgradeCommand,
     prove: proveCommand,
     compare: compareCommand,

@@ -70,6 +70,7 @@ describe('help', () => {
       'klpkit build',
       'klpkit check',
       'klpkit convert',
+      'klpkit show',
       'klpkit upgrade',
       'klpkit prove',
       'klpkit compare',

@@ -440,6 +440,120 @@ const convert = v.variant('outcome', [
   ...failures('convert'),
 ]);
 
+const relocatable = {
+  file: text,
+  bytes: count,
+  machine: text,
+  functions: v.array(v.strictObject({ name: text, size: count, isGlobal: v.boolean(), section: text })),
+  sections: v.array(v.strictObject({ name: text, kind: text, size: count })),
+  tables: v.pipe(
+    v.array(v.strictObject({ section: text, what: text, entries: count })),
+    v.description('sections of entries that the kernel reads beside the code'),
+  ),
+  imports: v.array(text),
+  exports: v.array(text),
+};
+const asModule = {
+  ...relocatable,
+  name: text,
+  info: v.pipe(v.array(v.strictObject({ key: text, value: text })), v.description('.modinfo')),
+  isSigned: v.boolean(),
+};
+const codeLine = v.strictObject({ offset: count, text });
+const disassembly = v.optional(
+  v.strictObject({
+    name: text,
+    size: count,
+    lines: v.array(codeLine),
+    shipped: v.optional(
+      v.strictObject({
+        object: text,
+        name: text,
+        sympos: count,
+        size: count,
+        rows: v.pipe(
+          v.array(
+            v.strictObject({
+              kind: v.picklist(['same', 'changed', 'removed', 'added']),
+              before: v.optional(codeLine),
+              after: v.optional(codeLine),
+            }),
+          ),
+          v.description('before: the function of the kernel; after: the one that takes its place'),
+        ),
+      }),
+    ),
+  }),
+);
+const shown = { command: v.literal('show'), outcome: v.literal('shown') };
+
+const show = v.union([
+  v.strictObject({ ...shown, kind: v.literal('object'), ...relocatable, disassembly }),
+  v.strictObject({ ...shown, kind: v.literal('module'), ...asModule, disassembly }),
+  v.strictObject({
+    ...shown,
+    kind: v.literal('livepatch'),
+    ...asModule,
+    replace: v.optional(v.pipe(v.boolean(), v.description('absent when its tables are made at run time'))),
+    objects: v.array(
+      v.strictObject({
+        name: text,
+        functions: v.array(
+          v.strictObject({ name: text, sympos: count, new: v.optional(text), size: v.optional(count) }),
+        ),
+        callbacks: v.array(v.strictObject({ kind: text, symbol: text })),
+      }),
+    ),
+    states: v.array(v.strictObject({ id: count, version: count })),
+    shadows: v.array(
+      v.strictObject({
+        id: v.pipe(text, v.description('decimal')),
+        sizes: v.array(text),
+        allocates: v.boolean(),
+        reads: v.boolean(),
+        frees: v.boolean(),
+      }),
+    ),
+    relocations: v.pipe(
+      v.array(
+        v.strictObject({
+          user: v.pipe(text, v.description('function or variable whose bytes are written')),
+          section: text,
+          offset: v.pipe(count, v.description('from the start of user')),
+          size: v.optional(count),
+          use: v.picklist(['call', 'jump', 'refer']),
+          object: v.optional(v.pipe(text, v.description('who has the symbol'))),
+          name: v.optional(text),
+          sympos: v.optional(count),
+          patched: v.optional(v.pipe(text, v.description('with which object it is resolved'))),
+          words: text,
+        }),
+      ),
+      v.description('KLP relocations'),
+    ),
+    disassembly,
+  }),
+  v.strictObject({
+    ...shown,
+    kind: v.literal('kernel'),
+    file: text,
+    bytes: count,
+    release: text,
+    banner: text,
+    packing: text,
+    symbols: v.strictObject({
+      count,
+      functions: count,
+      variables: count,
+      sharedNames: v.pipe(count, v.description('names that several functions have')),
+      exports: count,
+    }),
+    types: v.optional(v.strictObject({ count, structures: count, functions: count })),
+    facts: v.array(v.strictObject({ what: text, value: text, isGood: v.boolean() })),
+  }),
+  ...failures('show'),
+]);
+
 const judgement = {
   findings: v.pipe(v.array(finding), v.description('worst first')),
   suppressed: v.pipe(
@@ -881,6 +995,7 @@ export const schemas = {
   assess,
   check,
   convert,
+  show,
   upgrade,
   explain,
   handbook,

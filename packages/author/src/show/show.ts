@@ -1,0 +1,32 @@
+import { UsageError } from '@klpkit/findings';
+import { detectCompression, ET, FormatError, readElf, readModuleBytes } from '@klpkit/formats';
+import { type Kernel, loadImage } from '@klpkit/kernel';
+import { layoutFromBtf } from '@klpkit/livepatch';
+import { showKernel } from './kernel.ts';
+import { showRelocatable } from './relocatable.ts';
+import type { Shown } from './types.ts';
+
+/**
+ * Says what a file is and what it holds: a livepatch, another module, an object, or a kernel image.
+ *
+ * @param file its name, for messages
+ * @param bytes as they are on disk: modules and images may be packed
+ * @param kernel whose structures a livepatch is read by; Debian's layout without
+ * @throws {UsageError} for a file that is none of these, or damaged
+ */
+export async function showFile(file: string, bytes: Uint8Array, kernel?: Kernel): Promise<Shown> {
+  try {
+    const isElf = bytes[0] === 0x7f && bytes[1] === 0x45;
+    if (!isElf && !detectCompression(bytes)) return await showKernel(file, bytes);
+    const plain = await readModuleBytes(bytes);
+    if (readElf(plain).type !== ET.REL) return await showKernel(file, plain);
+    const btf = kernel && (await loadImage(kernel)).btf();
+    return showRelocatable(file, plain, bytes.length, btf && layoutFromBtf(btf));
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new UsageError(
+      `${file}: ${error.message}`,
+      'give a livepatch or another module (.ko), an object (.o), or a kernel image (vmlinuz, vmlinux)',
+    );
+  }
+}
