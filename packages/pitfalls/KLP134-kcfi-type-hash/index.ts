@@ -1,5 +1,4 @@
-import type { ObjectModel, Piece } from '@klpkit/compare';
-import { EM } from '@klpkit/formats';
+import { type ObjectModel, type Piece, typeHashOf } from '@klpkit/compare';
 import { holdersOf } from '../src/calls.ts';
 import type { Pitfall } from '../src/pitfall.ts';
 import { list, unique } from '../src/words.ts';
@@ -12,14 +11,13 @@ export const klp134: Pitfall = {
   severity: 'error',
   statement:
     'With kCFI a hash of the prototype stands in front of each function, and an indirect call compares it first; the running kernel keeps the old hash, so a patched caller that expects the new one traps.',
-  seen: 'clang-16, clang-19 with -fsanitize=kcfi',
+  seen: 'clang-16, clang-19 with -fsanitize=kcfi, for x86-64 and arm64',
   safeWay:
     'Keep the prototype of a function that is called through a pointer. Pass what is new in another way, or add a function beside it.',
   unit: {
     needs: [],
     *find({ comparison }) {
       const { before, after, correlation } = comparison;
-      if (before.arch.machine !== EM.X86_64) return;
       for (const b of before.pieces) {
         const a = b.kind === 'function' ? correlation.afterOf(b) : undefined;
         if (!a || b.name.startsWith('__cfi_')) continue;
@@ -32,7 +30,7 @@ export const klp134: Pitfall = {
         );
         if (holders.length === 0) continue;
         yield {
-          what: `the kCFI hash of ${a.name} is 0x${was.toString(16)} before and 0x${is.toString(16)} after`,
+          what: `the kCFI hash of ${a.name} is ${was} before and ${is} after`,
           why: `a pointer to it leads to the old function, with the old hash in front, and ${list(holders)} ${holders.length === 1 ? 'takes' : 'take'} its address: an indirect call that was compiled with the new prototype traps`,
           next: `keep the prototype of ${a.name}`,
           evidence: ['the code in front of the function in both objects'],
@@ -43,14 +41,15 @@ export const klp134: Pitfall = {
   },
 };
 
-/** The hash in front of a function: the operand of `mov $hash, %eax` (B8), which `__cfi_NAME` names. */
-function hashOf(model: ObjectModel, { name }: Piece): number | undefined {
-  const [prefix] = model.named(`__cfi_${name}`);
-  if (!prefix) return undefined;
-  const bytes = model.content(prefix);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  // Padding may stand before the instruction and behind it.
-  for (const { offset, length } of model.arch.steps(bytes))
-    if (length === 5 && bytes[offset] === 0xb8) return view.getUint32(offset + 1, true);
-  return undefined;
+/** The hash in front of a function: on x86 the operand of `mov $hash, %eax` (B8), on arm64 a word of its own; the low byte first. */
+function hashOf(model: ObjectModel, piece: Piece): string | undefined {
+  const bytes = typeHashOf(model, piece)?.match(/^(?:b8)?([0-9a-f]{8})$/)?.[1];
+  return (
+    bytes &&
+    `0x${bytes
+      .match(/../g)
+      ?.reverse()
+      .join('')
+      .replace(/^0+(?=.)/, '')}`
+  );
 }
