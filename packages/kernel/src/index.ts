@@ -2,7 +2,7 @@
 export * from './add.ts';
 export { cleanEnvironment } from './build-folder.ts';
 export { installedCompiler, sameCompiler } from './compiler.ts';
-export { type KernelConfig, parseConfig } from './config.ts';
+export { type KernelConfig, kernelConfig, parseConfig } from './config.ts';
 export {
   type ConfigFact,
   configFacts,
@@ -24,6 +24,7 @@ export {
   type Symver,
   withModules,
 } from './modules.ts';
+export { type UnpackedPackages, unpackPackages } from './providers/packages.ts';
 export { findKernel, listKernels, openKernel, removeKernel } from './store.ts';
 export type { Kernel, OnProgress, Progress, Unit } from './types.ts';
 export * from './units/index.ts';

@@ -27,6 +27,14 @@ export {
 } from './scenario/run.ts';
 export { scenarioSchema } from './scenario/schema.ts';
 export type * from './scenario/types.ts';
+export { formatSelftests } from './selftest/format.ts';
+export {
+  runSelftests,
+  type SelftestCase,
+  type SelftestOptions,
+  type SelftestResult,
+  type SelftestScript,
+} from './selftest/selftest.ts';
 export { formatTimeline } from './timeline/format.ts';
 export { timelineSvg } from './timeline/svg.ts';
 export type { Timeline, TimelineTask } from './timeline/timeline.ts';

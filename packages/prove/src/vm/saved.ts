@@ -78,7 +78,12 @@ export async function startWithState(kernel: Kernel, spec: Omit<VmSpec, 'state'>
 /** All that decides what a booted VM is, when its init is ready. */
 async function stateKey(kernel: Kernel, spec: VmSpec): Promise<string> {
   const { init, hasShell } = spec;
-  const initramfs = await makeInitramfs({ init, nonce: new Uint8Array(nonceSize), files: [], hasShell });
+  const initramfs = await makeInitramfs({
+    init,
+    nonce: new Uint8Array(nonceSize),
+    files: spec.baseFiles ?? [],
+    hasShell,
+  });
   const program = await realpath(findQemu());
   const shared = { file: '', monitor: '' };
   const argv = qemuArgv({ ...spec, program: '', kernel: '', initramfs: '', socket: '', shared });

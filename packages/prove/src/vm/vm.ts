@@ -37,6 +37,8 @@ export interface VmSpec {
   readonly kernel: string;
   readonly init: Uint8Array;
   readonly files: readonly GuestFile[];
+  /** Files that are there from the beginning, in a saved state too: the same for many runs. */
+  readonly baseFiles?: readonly GuestFile[];
   readonly hasShell: boolean;
   readonly append: readonly string[];
   /** Wall time until the guest must be ready. */
@@ -212,7 +214,12 @@ export async function startVm(spec: VmSpec): Promise<Vm> {
     const initramfs = join(folder, 'initramfs.cpio');
     await writeFile(
       initramfs,
-      await makeInitramfs({ init: spec.init, nonce, files: spec.files, hasShell: spec.hasShell }),
+      await makeInitramfs({
+        init: spec.init,
+        nonce,
+        files: [...(spec.baseFiles ?? []), ...spec.files],
+        hasShell: spec.hasShell,
+      }),
     );
     const path = join(folder, 'port');
     await listen(server, path);
