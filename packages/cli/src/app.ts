@@ -17,6 +17,7 @@ import { kernelShowCommand } from './commands/kernel-show.ts';
 import { loadCommand } from './commands/load.ts';
 import { matrixRoute } from './commands/matrix.ts';
 import { proveCommand } from './commands/prove.ts';
+import { selftestCommand } from './commands/selftest.ts';
 import { showCommand } from './commands/show.ts';
 import { sourceCommand } from './commands/source.ts';
 import { statusCommand } from './commands/status.ts';
@@ -66,6 +67,7 @@ const routes = buildRouteMap<string, Context>({
     show: showCommand,
     upgrade: upgradeCommand,
     prove: proveCommand,
+    selftest: selftestCommand,
     compare: compareCommand,
     who,
     status: statusCommand,

@@ -73,6 +73,7 @@ describe('help', () => {
       'klpkit show',
       'klpkit upgrade',
       'klpkit prove',
+      'klpkit selftest',
       'klpkit compare',
       'klpkit who inlines',
       'klpkit status',

@@ -981,6 +981,29 @@ const demo = v.variant('outcome', [
   ...failures('demo'),
 ]);
 
+const selftest = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('selftest'),
+    outcome: v.pipe(v.picklist(['passed', 'failed']), v.description('failed: exit code 1')),
+    kernel: v.strictObject({ id: text, release: text }),
+    scripts: v.array(
+      v.strictObject({
+        name: text,
+        outcome: v.picklist(['passed', 'failed', 'skipped']),
+        code: v.nullable(v.pipe(v.number(), v.integer())),
+        planned: v.pipe(count, v.description('cases that the script has')),
+        cases: v.array(v.strictObject({ name: text, isOk: v.boolean() })),
+        words: v.optional(text),
+        output: v.optional(v.pipe(text, v.description('of a script that did not pass'))),
+        seconds,
+      }),
+    ),
+    buildSeconds: v.number(),
+    seconds,
+  }),
+  ...failures('selftest'),
+]);
+
 /** What each subcommand answers with `--json`, by the name of its schema file. */
 export const schemas = {
   doctor,
@@ -991,6 +1014,7 @@ export const schemas = {
   build,
   source,
   prove,
+  selftest,
   compare,
   assess,
   check,
