@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+#include "../reads.h"
+
+struct reads *livepatch_reads;
+
+int livepatch_cmdline_proc_show(struct seq_file *m, void *v)
+{
+	seq_printf(m, "version 2, read %ld times, %s\n", atomic_long_inc_return(&livepatch_reads->count),
+		   livepatch_reads->first ? "all of them here" : "some of them under version 1");
+	return 0;
+}
