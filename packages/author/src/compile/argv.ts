@@ -20,12 +20,12 @@ function movePaths(text: string, from: string, to: string): string {
 
 /**
  * The types of the unit, for the comparison of layouts: BTF costs next to nothing and changes no code. gcc writes it since 12 (gcc's
- * manual, "Debugging Options", -gbtf); an object of an older one has no types to compare.
+ * manual, "Debugging Options", -gbtf); of other compilers the types are read from debug information.
  */
 function types(compilerVersion: string, debug: boolean): string[] {
   const major = Number(/gcc.*\) (\d+)\./.exec(compilerVersion)?.[1] ?? 0);
   if (major >= 12) return ['-gbtf'];
-  return debug ? [] : ['-g0'];
+  return debug ? [] : ['-g', '-gz=none'];
 }
 
 /**

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { findSection, readElf, sectionBytes } from '@klpkit/formats';
+import { type ElfFile, FormatError, findSection, readElf, sectionBytes, typesOfDwarf } from '@klpkit/formats';
 import { run } from '@klpkit/host';
 
 /**
@@ -7,7 +7,8 @@ import { run } from '@klpkit/host';
  * the name of the source with them; without them the same source gives the same bytes.
  *
  * @param path the object file, which is rewritten
- * @returns the object, and the content of `.BTF`, empty when there is none; `debug` is the file as it was, when it has line numbers
+ * @returns the object, and the content of `.BTF`, made of the debug information where the compiler wrote none; empty when there is
+ *   neither. `debug` is the file as it was, when it has line numbers
  */
 export async function partTypes(
   path: string,
@@ -17,11 +18,21 @@ export async function partTypes(
   const elf = readElf(whole);
   const section = findSection(elf, '.BTF');
   const hasLines = findSection(elf, '.debug_line') !== undefined;
-  const types = section ? sectionBytes(elf, section).slice() : new Uint8Array(0);
+  const types = section ? sectionBytes(elf, section).slice() : debugTypes(elf);
   // They name the folder that was compiled in.
   if (section) whole.fill(0, section.offset, section.offset + section.size);
   if (!section && !hasLines) return { bytes: whole, types };
   const argv = ['objcopy', '--wildcard', '--remove-section=.BTF', '--remove-section=.debug_*'];
   await run([...argv, '--remove-section=.rela.debug_*', path], { signal });
   return { bytes: new Uint8Array(await readFile(path)), types, ...(hasLines && { debug: whole }) };
+}
+
+/** Debug information that cannot be read is as good as none: the types are compared where they are known. */
+function debugTypes(elf: ElfFile): Uint8Array {
+  try {
+    return typesOfDwarf(elf);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return new Uint8Array(0);
+  }
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MissingTool, Refusal } from '@klpkit/findings';
+import { readBtf, readElf } from '@klpkit/formats';
 import type { Kernel, Unit } from '@klpkit/kernel';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { withLineDirectives } from '../fix/index.ts';
@@ -351,6 +352,28 @@ test('a kernel that was built in its source tree is compiled from the view by re
   expect(returned(bytes, 'one')).toBe(51);
 });
 
+test('types come from debug information where the compiler writes no BTF, and neither stays in the object', async () => {
+  put(
+    kernel.sourceDir,
+    'lib/six.c',
+    'struct it { char a; long b; };\nlong six(struct it *p) { return p->b; }\n',
+  );
+  const unit = { ...unitOf('lib/five.c'), source: 'lib/six.c', object: 'lib/six.o' };
+  const typesWith = async (version: string, debug: boolean) => {
+    kernel = { ...kernel, compilerVersion: version };
+    const object = compiled(await compileUnit(kernel, { unit, side: 'before', debug }));
+    const names = readElf(object.bytes).sections.map(({ name }) => name);
+    expect(names.filter((name) => /debug|BTF/.test(name))).toEqual([]);
+    expect(object.debug !== undefined).toBe(debug);
+    return readBtf(object.types);
+  };
+  for (const version of [compilerVersion, 'gcc-11 (Debian) 11.3.0'])
+    for (const debug of [false, true]) {
+      const types = await typesWith(version, debug);
+      expect(types.findStruct('it')?.sizeBytes).toBe(16);
+    }
+});
+
 test('arguments: debug information off or on, sections for all but exact, paths moved', () => {
   const argv = ['gcc', '-g', '-gdwarf-5', '-Werror', '-I/src/a/../b', '-I/src-build/c', '-DX=/src/y', '/src'];
   const of = (side: 'before' | 'after' | 'exact', debug = false, version = 'gcc-11 (Debian) 11.3.0') =>
@@ -367,14 +390,15 @@ test('arguments: debug information off or on, sections for all but exact, paths 
     '-I/src-build/c',
     '-DX=/view/y',
     '/view',
-    '-g0',
+    // Types without BTF.
+    '-g',
+    '-gz=none',
     '-ffunction-sections',
     '-fdata-sections',
   ]);
-  expect(of('exact').slice(-2)).toEqual(['-g0', '-w']);
+  expect(of('exact').slice(-3)).toEqual(['-g', '-gz=none', '-w']);
   expect(of('exact', false, 'gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0').slice(-2)).toEqual(['-gbtf', '-w']);
   expect(of('before', true)).toContain('-g');
-  expect(of('before', true)).not.toContain('-g0');
   // Types and lines of one compilation.
   expect(of('before', true, 'gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0')).toEqual(
     expect.arrayContaining(['-g', '-gbtf']),

@@ -151,7 +151,7 @@ async function compileOnce(
     const read = await readRule(join(folder, 'unit.d'));
     const missed = overlay && missedIn(overlay, read, result.cwd);
     if (missed) return { missed };
-    const parted = await partTypes(join(folder, 'unit.o'), signal);
+    const { debug, ...parted } = await partTypes(join(folder, 'unit.o'), signal);
     const paths = read.map((path) => normalize(isAbsolute(path) ? path : join(result.cwd, path)));
     const dependencies = relativeTo(paths, [root, kernel.sourceDir]);
     const ways = read
@@ -162,7 +162,13 @@ async function compileOnce(
       kernel.sourceDir,
       kernel.buildDir,
     ]);
-    const object = { ...parted, ...(ipaClones !== undefined && { ipaClones }), dependencies, ways };
+    const object = {
+      ...parted,
+      ...(compilation.debug && debug && { debug }),
+      ...(ipaClones !== undefined && { ipaClones }),
+      dependencies,
+      ways,
+    };
     await store(kernel, stem, object, paths, root);
     return { unit, side, ...object, ms: result.ms, cached: false };
   });

@@ -20,7 +20,7 @@ export interface CompiledUnit {
   readonly unit: Unit;
   readonly side: Side;
   readonly bytes: Uint8Array;
-  /** BTF of the unit, for the comparison of layouts; empty where the compiler writes none. */
+  /** BTF of the unit, for the comparison of layouts; made of its debug information where the compiler writes none. */
   readonly types: Uint8Array;
   /** The same object with its debug information, when that was asked for. */
   readonly debug?: Uint8Array;
