@@ -71,6 +71,11 @@ export interface NothingToWrite {
   readonly steps: readonly SourceStep[];
 }
 
+/**
+ * What only the binary route has to refuse or warn of: static keys of modules (KLP310), which C can read.
+ */
+const mended: ReadonlySet<string> = new Set(['KLP310']);
+
 /** Turns of writing and compiling before it is given up. */
 const mostTurns = 8;
 
@@ -136,7 +141,8 @@ class Source {
       onUnit: (unit) => compared.push(unit),
     });
     this.#done('judge', `${compared.length} units compared`);
-    if (assessed.verdict === 'refused') throw new Refusal(assessed.findings);
+    const judged = assessed.findings.filter(({ id }) => !mended.has(id));
+    if (judged.some(({ severity }) => severity === 'error')) throw new Refusal(judged);
     if (assessed.verdict === 'nothing')
       return { outcome: 'nothing', findings: assessed.findings, steps: this.#steps };
 
@@ -180,7 +186,7 @@ class Source {
       results.push(await writer.run());
       this.#done('write', `${one.judged.unit.source}: ${writer.turns} compilations`);
     }
-    const findings = [...assessed.findings, ...results.flatMap((result) => result.findings)];
+    const findings = [...judged, ...results.flatMap((result) => result.findings)];
     if (
       findings.some(({ severity }) => severity === 'error') &&
       results.some((result) => result.findings.some(({ severity }) => severity === 'error'))
@@ -427,7 +433,12 @@ class UnitSource {
         copied: [...plan.functions, ...plan.variables].flatMap(([name, { kind }]) =>
           kind === 'copy' ? [name] : [],
         ),
-        findings: [...found, ...symbols.findings, ...positions.findings],
+        findings: [
+          ...found,
+          ...symbols.findings,
+          ...positions.findings,
+          ...(readsKeys ? [keysFinding(unit.source, unit.owner)] : []),
+        ],
       };
     }
   }
@@ -561,6 +572,16 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 const noSymbols: Symbols = { symbols: [], moduleKeys: [], findings: [] };
+
+function keysFinding(unit: string, object: string): Finding {
+  return {
+    id: 'KLP310',
+    severity: 'note',
+    what: `the file for ${unit} reads static keys in memory`,
+    why: `the kernel sets up the jumps of a livepatch before it knows where the keys of ${object} are`,
+    at: { unit },
+  };
+}
 
 function failed(unit: string, what: string): UnitResult {
   return {

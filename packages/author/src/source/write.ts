@@ -539,10 +539,10 @@ const keysBlock = [
   '#include <linux/jump_label.h>',
   '#undef static_branch_likely',
   '#undef static_branch_unlikely',
-  '#define static_branch_likely(x) likely(atomic_read(&(x)->key.enabled) != 0)',
-  '#define static_branch_unlikely(x) unlikely(atomic_read(&(x)->key.enabled) != 0)',
-  '#define static_key_false(key) unlikely(atomic_read(&(key)->enabled) != 0)',
-  '#define static_key_true(key) likely(atomic_read(&(key)->enabled) != 0)',
+  '#define static_branch_likely(x) likely(READ_ONCE((x)->key.enabled.counter) != 0)',
+  '#define static_branch_unlikely(x) unlikely(READ_ONCE((x)->key.enabled.counter) != 0)',
+  '#define static_key_false(key) unlikely(READ_ONCE((key)->enabled.counter) != 0)',
+  '#define static_key_true(key) likely(READ_ONCE((key)->enabled.counter) != 0)',
   '',
 ].join('\n');
 
