@@ -1,4 +1,5 @@
 import { type Job as BullJob, Queue, QueueEvents } from 'bullmq';
+import type { Redis } from 'ioredis';
 import meta from '../../package.json' with { type: 'json' };
 import type { Engine } from '../engine/types.ts';
 import type { JobEnvelope } from '../job/read.ts';
@@ -20,6 +21,8 @@ export class QueueEngine implements Engine {
   readonly #store: Store;
   readonly #words: string;
   readonly #waiting = new Set<BullJob>();
+  /** BullMQ leaves connections that it was given open. */
+  readonly #connections: Redis[] = [];
 
   /** @throws {MissingTool} when the queue is down */
   static async open(address: QueueAddress, store: Store): Promise<QueueEngine> {
@@ -30,9 +33,14 @@ export class QueueEngine implements Engine {
   private constructor(address: QueueAddress, store: Store) {
     this.#store = store;
     this.#words = queueWords(address);
+    const connect = () => {
+      const connection = connectQueue(address);
+      this.#connections.push(connection);
+      return connection;
+    };
     const open = (kind: Job['kind']) => {
-      const queue = new Queue(queueName(kind), { connection: connectQueue(address), prefix: queuePrefix });
-      const events = new QueueEvents(queueName(kind), { connection: connectQueue(address), prefix: queuePrefix });
+      const queue = new Queue(queueName(kind), { connection: connect(), prefix: queuePrefix });
+      const events = new QueueEvents(queueName(kind), { connection: connect(), prefix: queuePrefix });
       // They connect again by themselves; a job's state is asked for besides.
       queue.on('error', () => {});
       events.on('error', () => {});
@@ -113,6 +121,7 @@ export class QueueEngine implements Engine {
       await events.close();
       await queue.close();
     }
+    for (const connection of this.#connections) connection.disconnect();
   }
 }
 

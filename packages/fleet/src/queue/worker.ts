@@ -40,7 +40,9 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const { queue, kinds = ['build', 'prove'], jobs = localWidth(), lockMs = 60_000, signal, onJob } = options;
   await assertQueue(queue);
   let running = 0;
-  const workers = kinds.map((kind) => {
+  // BullMQ leaves a connection that it was given open.
+  const connections = kinds.map(() => connectQueue(queue));
+  const workers = kinds.map((kind, index) => {
     const worker = new Worker(
       queueName(kind),
       async (job: BullJob, token?: string, cancelled?: AbortSignal) => {
@@ -53,7 +55,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
         }
       },
       {
-        connection: connectQueue(queue),
+        connection: connections[index] ?? connectQueue(queue),
         prefix: queuePrefix,
         // A kind has all places while the other has nothing to do.
         concurrency: jobs,
@@ -72,6 +74,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   if (running > 0) onJob?.(`ends ${running} under way`);
   for (const worker of workers) worker.cancelAllJobs('the worker ends');
   await Promise.all(workers.map((worker) => worker.close()));
+  for (const connection of connections) connection.disconnect();
 }
 
 async function work(
