@@ -97,6 +97,7 @@ export class ModuleResolver {
     this.#findings.push(...annotations.findings);
     const annotated = new Map(annotations.all.map((one) => [one.symbol, one]));
     const listed = new Map((manifest?.symbols ?? []).map((one) => [one.name, one]));
+    const unreadable = new Set(annotations.findings.map(({ at }) => at?.symbol));
     const conversions: Conversion[] = [];
     const exports: string[] = [];
     const used = new Set<string>();
@@ -109,7 +110,8 @@ export class ModuleResolver {
       else if (listed.has(name) && this.#symbols.binding[index] !== STB.LOCAL) this.#twice(listed.get(name));
     }
     for (const name of [...undefinedNames.keys()].sort()) {
-      if (name === '__this_module') continue;
+      // An annotation that cannot be read was told of.
+      if (name === '__this_module' || unreadable.has(name)) continue;
       const index = undefinedNames.get(name) as number;
       const fromManifest = listed.get(name);
       if (fromManifest) used.add(name);
@@ -253,7 +255,7 @@ export class ModuleResolver {
     return this.#error(
       'KLP301',
       name,
-      `neither ${scope.join(' nor ')} has a symbol ${name}`,
+      `${scope.length === 1 ? `${scope[0]} has no` : `neither ${scope.join(' nor ')} has a`} symbol ${name}`,
       'the module loader would refuse the livepatch: unknown symbol',
       near.length > 0
         ? `was ${near.slice(0, 4).join(', or ')} meant?`

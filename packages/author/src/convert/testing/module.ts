@@ -12,6 +12,20 @@ export interface MadeModule {
   readonly ko: Uint8Array;
 }
 
+/** Compiles one C file as kbuild does for a module. */
+export async function makeObject(kernel: Kernel, name: string, text: string): Promise<Uint8Array> {
+  const { compile } = await loadRecipe(kernel);
+  const env = await compileEnvironment(kernel);
+  return inTemporaryFolder('klpkit-kbuild-', async (folder) => {
+    await writeFile(join(folder, 'source.c'), text);
+    const argv = [...fill(compile, { folder, name, unit: 'source' }), ...sections];
+    await run(argv, { cwd: kernel.buildDir, env });
+    return new Uint8Array(await readFile(join(folder, 'source.o')));
+  });
+}
+
+const sections = ['-ffunction-sections', '-fdata-sections', '-w'];
+
 /** Makes a module of one C file, as a livepatch author does with kbuild. */
 export async function makeModule(kernel: Kernel, name: string, text: string): Promise<MadeModule> {
   const recipe = await loadRecipe(kernel);
@@ -20,9 +34,8 @@ export async function makeModule(kernel: Kernel, name: string, text: string): Pr
     const path = (file: string) => join(folder, file);
     const call = (argv: readonly string[], ...more: string[]) =>
       run([...fill(argv, { folder, name, unit: 'source' }), ...more], { cwd: kernel.buildDir, env });
-    await writeFile(path('source.c'), text);
-    await call(recipe.compile, '-ffunction-sections', '-fdata-sections', '-w');
-    const object = new Uint8Array(await readFile(path('source.o')));
+    const object = await makeObject(kernel, name, text);
+    await writeFile(path('source.o'), object);
     if (recipe.objtool && recipe.objtoolOn === 'objects') await call(recipe.objtool, path('source.o'));
     await call(recipe.link, path('source.o'));
     if (recipe.objtool && recipe.objtoolOn === 'linked') await call(recipe.objtool, path(`${name}.o`));
