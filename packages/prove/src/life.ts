@@ -258,7 +258,7 @@ async function assertPatched({ guest, session, livepatch }: PassContext, step: s
           reply.status === 0
             ? `${name} is ${found === '1' ? '' : 'not '}patched, though it is ${expected === '1' ? '' : 'not '}loaded`
             : `the livepatch has no object ${name} (${found})`,
-        next: 'compare the names of its objects with those of the modules: underscores, no suffix',
+        next: 'compare the names of its objects with those of the modules: underscores, no suffix; klpkit explain KLP206 says more',
       });
     }
     return { isOk, outcome: states.join(', ') };

@@ -104,7 +104,7 @@ export async function watchTransition(
     severity: 'error',
     what: `the ${direction} transition is stuck after ${Math.round(stallMs(functions) / 1000)} s: ${who}`,
     why: 'a task that never leaves a function that is being replaced keeps the transition from its end; in production it will too',
-    next: 'patch a function that the task does not sleep in, or the functions that it calls; do not force the transition',
+    next: 'patch a function that the task does not sleep in, or the functions that it calls; do not force the transition; klpkit explain KLP402 says more',
   });
   return false;
 }

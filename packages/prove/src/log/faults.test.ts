@@ -1,5 +1,14 @@
+import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { explainErrno, explainLine, faults, silentFaults } from './faults.ts';
+import {
+  explainErrno,
+  explainLine,
+  explainRefusal,
+  faultIds,
+  faultPitfalls,
+  faults,
+  silentFaults,
+} from './faults.ts';
 
 /** What the kernel says for each fault, and what must come out of it. */
 const examples: Readonly<Record<string, readonly [line: string, what: string]>> = {
@@ -67,6 +76,10 @@ const examples: Readonly<Record<string, readonly [line: string, what: string]>> 
     'M: disagrees about version of symbol module_layout',
     'the livepatch was built against another version of module_layout',
   ],
+  'klp-symbol-undefined': [
+    'M: Unknown symbol .klp.sym.vmlinux.x,0 (err -2)',
+    'the livepatch symbol .klp.sym.vmlinux.x,0 is an ordinary undefined symbol in M',
+  ],
   'unknown-symbol': [
     'M: Unknown symbol filldir64 (err -2)',
     'M needs filldir64, which this kernel does not export',
@@ -106,6 +119,18 @@ const examples: Readonly<Record<string, readonly [line: string, what: string]>> 
   'soft-lockup': [
     'watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [init:130]',
     'the task init:130 has held the processor in the kernel for 26s',
+  ],
+  'shadow-duplicate': [
+    'Duplicate shadow variable <00000000f0f0f0f0, 1234>',
+    'klp_shadow_alloc() met a shadow variable that is there already: <00000000f0f0f0f0, 1234>',
+  ],
+  'shadow-constructor': [
+    'Failed to construct shadow variable <00000000f0f0f0f0, 1234> (-12)',
+    'the constructor of a shadow variable failed: <00000000f0f0f0f0, 1234> (-12)',
+  ],
+  'no-reliable-stacks': [
+    "livepatch: This architecture doesn't have support for the livepatch consistency model.",
+    'the kernel cannot check stacks: a transition ends when every task has left the kernel by itself',
   ],
   'sleeping-in-atomic': [
     'BUG: sleeping function called from invalid context at mm/x.c:1',
@@ -212,5 +237,27 @@ describe('the fault catalogue', () => {
     expect(explainErrno('EEXIST')?.what).toBe('a module of that name is loaded already');
     expect(explainErrno('ENOMEM')).toBeUndefined();
     expect(new Set(silentFaults.map(({ errno }) => errno)).size).toBe(silentFaults.length);
+  });
+
+  it('names pitfalls that there are, for faults that there are', () => {
+    const folder = new URL('../../../pitfalls', import.meta.url);
+    const pitfalls = new Set(readdirSync(folder).map((name) => name.slice(0, 6)));
+    for (const [id, pitfall] of Object.entries(faultPitfalls)) {
+      expect(faultIds).toContain(id);
+      expect(pitfalls).toContain(pitfall);
+    }
+    const [line] = examples['symbol-not-found'] ?? [''];
+    expect(explainLine(line)).toMatchObject({
+      pitfall: 'KLP203',
+      next: expect.stringMatching(/; klpkit explain KLP203 /),
+    });
+    expect(explainLine('Call Trace:')).not.toHaveProperty('pitfall');
+  });
+
+  it('explains a refused write by the file', () => {
+    expect(explainRefusal('enabled', 'EINVAL')?.pitfall).toBe('KLP214');
+    expect(explainRefusal('force', 'EINVAL')?.pitfall).toBe('KLP215');
+    expect(explainRefusal('unload', 'EAGAIN')?.what).toBe('the livepatch is enabled or in transition');
+    expect(explainRefusal('force', 'EBUSY')).toBeUndefined();
   });
 });

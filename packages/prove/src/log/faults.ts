@@ -17,6 +17,45 @@ export interface Fault {
   readonly next: string;
 }
 
+/** The pitfall behind a fault, where the catalogue has one; by the fault's id. */
+export const faultPitfalls: Readonly<Record<string, string>> = {
+  'symbol-not-found': 'KLP203',
+  'symbol-ambiguous': 'KLP204',
+  'sympos-too-large': 'KLP204',
+  'no-ftrace-location': 'KLP205',
+  'klp-object-vmlinux-symbol': 'KLP303',
+  'klp-symbol-unmarked': 'KLP302',
+  'klp-symbol-undefined': 'KLP302',
+  'klp-symbol-name': 'KLP302',
+  'invalid-section-index': 'KLP302',
+  'null-call': 'KLP302',
+  'klp-section-gone': 'KLP302',
+  'kallsyms-size': 'KLP209',
+  'not-a-livepatch': 'KLP201',
+  'duplicate-function': 'KLP207',
+  'pre-patch-failed': 'KLP212',
+  'ftrace-busy': 'KLP221',
+  'states-incompatible': 'KLP216',
+  'import-version': 'KLP224',
+  vermagic: 'KLP224',
+  'module-struct-size': 'KLP224',
+  'unknown-symbol': 'KLP301',
+  signature: 'KLP223',
+  lockdown: 'KLP223',
+  'shadow-duplicate': 'KLP217',
+  'shadow-constructor': 'KLP218',
+  'no-reliable-stacks': 'KLP412',
+  'jump-label': 'KLP310',
+  'load-einval': 'KLP208',
+  'load-ebusy': 'KLP210',
+  'load-enoexec': 'KLP224',
+  'load-eperm': 'KLP223',
+  'load-ekeyrejected': 'KLP223',
+  'write-enabled-einval': 'KLP214',
+  'write-enabled-ebusy': 'KLP210',
+  'write-force-einval': 'KLP215',
+};
+
 /** Errors that the kernel answers with, by number (include/uapi/asm-generic/errno-base.h, errno.h). */
 export const errnoNames: Readonly<Record<number, string>> = {
   1: 'EPERM',
@@ -193,6 +232,15 @@ export const faults: readonly Fault[] = [
     next: rebuild,
   },
   {
+    id: 'klp-symbol-undefined',
+    severity: 'error',
+    errno: 'ENOENT',
+    pattern: /^(?<module>\S+): Unknown symbol (?<symbol>\.klp\.sym\.\S+) \(err -2\)/,
+    what: 'the livepatch symbol {symbol} is an ordinary undefined symbol in {module}',
+    why: 'its section index is 0: no KLP relocation stands for it',
+    next: 'rebuild the relocations with klpkit convert: a livepatch symbol has the section index 0xff20',
+  },
+  {
     id: 'unknown-symbol',
     severity: 'error',
     errno: 'ENOENT',
@@ -293,6 +341,28 @@ export const faults: readonly Fault[] = [
     pattern: /BUG: soft lockup - CPU#(?<cpu>\d+) stuck for (?<time>\S+?)! \[(?<task>[^\]]*)\]/,
     what: 'the task {task} has held the processor in the kernel for {time}',
     next: 'look for a loop without an end at RIP in the log',
+  },
+  {
+    id: 'shadow-duplicate',
+    severity: 'error',
+    pattern: /^Duplicate shadow variable <(?<key>.*)>/,
+    what: 'klp_shadow_alloc() met a shadow variable that is there already: <{key}>',
+    why: 'ids are shared by all livepatches of the system',
+    next: 'take another id, or klp_shadow_get_or_alloc() where it may be there',
+  },
+  {
+    id: 'shadow-constructor',
+    severity: 'error',
+    pattern: /^Failed to construct shadow variable <(?<key>.*)> \((?<errno>-?\d+)\)/,
+    what: 'the constructor of a shadow variable failed: <{key}> ({errno})',
+    next: 'see what the constructor does; it runs under a spinlock and must not sleep',
+  },
+  {
+    id: 'no-reliable-stacks',
+    severity: 'warning',
+    pattern: /^livepatch: This architecture doesn't have support for the livepatch consistency model/,
+    what: 'the kernel cannot check stacks: a transition ends when every task has left the kernel by itself',
+    next: 'prepare for transitions that do not end, or livepatch a kernel that has reliable stack traces',
   },
   {
     id: 'sleeping-in-atomic',
@@ -486,8 +556,39 @@ export const silentFaults: readonly (Fault & { readonly errno: string })[] = [
   },
 ];
 
-/** Ids of all known faults. */
-export const faultIds: ReadonlySet<string> = new Set([...faults, ...silentFaults].map(({ id }) => id));
+/** What is wrong when the kernel refuses a write to a livepatch's files, of which it says nothing; by file and errno. */
+const refusedWrites: Readonly<Record<string, Fault>> = {
+  'enabled EINVAL': {
+    id: 'write-enabled-einval',
+    severity: 'error',
+    what: 'the livepatch is in that state already, or was disabled and is on its way out',
+    next: 'load the module again to enable it once more',
+  },
+  'enabled EBUSY': {
+    id: 'write-enabled-ebusy',
+    severity: 'error',
+    what: 'another livepatch is in transition',
+    next: 'wait until the transition of the other is complete',
+  },
+  'force EINVAL': {
+    id: 'write-force-einval',
+    severity: 'error',
+    what: 'there is no transition that could be forced',
+    next: 'force only a transition that is under way, if at all',
+  },
+  'unload EAGAIN': {
+    id: 'unload-eagain',
+    severity: 'error',
+    what: 'the livepatch is enabled or in transition',
+    next: 'disable it and wait until it is gone from /sys/kernel/livepatch',
+  },
+};
+
+/** Ids of all known faults, and of what a run as a whole may show. */
+export const faultIds: ReadonlySet<string> = new Set([
+  ...[...faults, ...silentFaults, ...Object.values(refusedWrites)].map(({ id }) => id),
+  'taint',
+]);
 
 /** A fault that a line shows, its sentences filled in. */
 export interface ExplainedFault {
@@ -495,7 +596,10 @@ export interface ExplainedFault {
   readonly severity: Severity;
   readonly what: string;
   readonly why?: string;
+  /** What to do; names the pitfall where there is one. */
   readonly next: string;
+  /** `KLPnnn`, where the catalogue of pitfalls has it. */
+  readonly pitfall?: string;
 }
 
 function fill(fault: Fault, groups: Readonly<Record<string, string | undefined>>): ExplainedFault {
@@ -506,11 +610,13 @@ function fill(fault: Fault, groups: Readonly<Record<string, string | undefined>>
       return value === '(null)' ? 'vmlinux' : value;
     });
   const { id, severity } = fault;
+  const pitfall = faultPitfalls[id];
   return {
     id,
     severity,
     what: put(fault.what),
-    next: put(fault.next),
+    next: `${put(fault.next)}${pitfall === undefined ? '' : `; klpkit explain ${pitfall} says more`}`,
+    ...(pitfall === undefined ? {} : { pitfall }),
     ...(fault.why === undefined ? {} : { why: put(fault.why) }),
   };
 }
@@ -528,5 +634,14 @@ export function explainLine(line: string): ExplainedFault | undefined {
 /** What a failed load is known by when the kernel's log says nothing about it. */
 export function explainErrno(errno: string): ExplainedFault | undefined {
   const fault = silentFaults.find((candidate) => candidate.errno === errno);
+  return fault && fill(fault, {});
+}
+
+/** Why the kernel refuses a write to `enabled` or `force`, or an unload; undefined for other errors. */
+export function explainRefusal(
+  what: 'enabled' | 'force' | 'unload',
+  errno: string,
+): ExplainedFault | undefined {
+  const fault = refusedWrites[`${what} ${errno}`];
   return fault && fill(fault, {});
 }

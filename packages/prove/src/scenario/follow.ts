@@ -181,7 +181,7 @@ class Follower {
           [expected, found] = [end.expected, end.found];
           if (expected === undefined && end.error !== (step.fails ?? '')) {
             expected = step.fails === undefined ? 'no error' : `the error ${step.fails}`;
-            found = end.error === '' ? `no error (${end.outcome})` : errorWords(end.error);
+            found = end.error === '' ? `no error (${end.outcome})` : errorWords(step, end.error);
           }
           if (expected === undefined) [expected, found] = this.judgeLog(step, await this.session.peek());
           return { isOk: expected === undefined, outcome: end.outcome };

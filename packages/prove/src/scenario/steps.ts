@@ -1,6 +1,6 @@
 import { isExpected, writeExpectation } from '../expectation.ts';
 import type { Reply } from '../guest/protocol.ts';
-import { explainErrno } from '../log/faults.ts';
+import { explainErrno, explainRefusal } from '../log/faults.ts';
 import type { KernelMessage } from '../log/kmsg.ts';
 import { replyError, replyText, type Session } from '../session.ts';
 import type { Targets } from '../targets.ts';
@@ -341,8 +341,17 @@ async function expectLog(context: StepContext, step: ScenarioStep): Promise<Step
   }
 }
 
-/** Why the kernel may have answered with an error, where its log does not say. */
-export function errorWords(error: string): string {
-  const fault = explainErrno(error);
-  return fault ? `${error}: ${fault.what}` : error;
+/** Why the kernel may have answered a step with an error, where its log does not say. */
+export function errorWords({ action }: ScenarioStep, error: string): string {
+  const fault =
+    action === 'load' || action === 'replace'
+      ? explainErrno(error)
+      : action === 'force'
+        ? explainRefusal('force', error)
+        : action === 'unload'
+          ? explainRefusal('unload', error)
+          : ['disable', 'enable', 'reverse'].includes(action)
+            ? explainRefusal('enabled', error)
+            : undefined;
+  return fault ? `${error}: ${fault.what}${fault.pitfall ? ` (${fault.pitfall})` : ''}` : error;
 }
