@@ -65,6 +65,14 @@ describe('checkUpgrade', () => {
       { name: 'fix_2' },
     );
     expect(said(waits.findings)).toEqual(['KLP406 note']);
+    const thread = 'while (!kthread_should_stop()) schedule();';
+    const main: Release = { name: 'fix_2', objects: { vmlinux: { poll: thread } } };
+    expect(said((await upgrade({ name: 'fix_1' }, main)).findings)).toContain('KLP402 warning');
+    expect(
+      said(
+        (await upgrade({ ...main, name: 'fix_1' }, { ...main, objects: { vmlinux: { poll: '' } } })).findings,
+      ),
+    ).toEqual(['KLP402 warning', 'KLP406 note']);
     // A name with a dash is never found, but loaded; a name of 600 letters is refused.
     const never = await upgrade(
       { name: 'fix_1' },

@@ -20,7 +20,7 @@ export interface ModuleFile {
 
 /** Whether one livepatch may follow another, and how to come back. */
 export interface CheckedUpgrade extends Upgrade {
-  /** Worst first: those of both livepatches together, and errors of the newer one alone. */
+  /** Worst first: those of both livepatches together, and of the newer one alone what keeps it from being enabled. */
   readonly findings: readonly Finding[];
   /** Pitfalls that were not looked for because something is missing. */
   readonly unchecked: readonly Unchecked[];
@@ -57,7 +57,9 @@ export async function checkUpgrade(
   // Stacked on the older one, the newer is taken off by disabling it, and no rule stands in the way.
   const back =
     forward.upgrade.outcome === 'stacks' ? undefined : await together(after, older, before, kernel);
-  const broken = after.judgement.findings.filter(({ severity }) => severity === 'error');
+  const broken = after.judgement.findings.filter(
+    ({ id, severity }) => severity === 'error' || id === 'KLP402',
+  );
   const findings = worstFirst([...broken, ...forward.findings]);
   return {
     ...forward.upgrade,
@@ -111,10 +113,13 @@ async function together(
   };
 }
 
-/** What the first one keeps in its own memory, which the second does not take over. */
+/** What is said of the first one alone and matters when the second follows: state in its own memory, code that tasks do not leave. */
 function kept({ judgement }: CheckedModule): Finding[] {
-  return judgement.findings.filter(({ id }) => id === 'KLP506');
+  return judgement.findings.filter(({ id }) => id === 'KLP506' || blocks(id));
 }
+
+/** Main functions of threads, and new functions that are never left. */
+const blocks = (id: string) => id === 'KLP402' || id === 'KLP406';
 
 function sideOf({ livepatch, model }: LivepatchEvidence): UpgradeSide {
   return model

@@ -16,6 +16,7 @@ export interface Release {
 /** Declarations for the code of {@link Release.objects}. */
 const declarations = `
 extern void schedule(void);
+extern int kthread_should_stop(void);
 extern void *klp_shadow_get(void *, unsigned long);
 extern void *klp_shadow_alloc(void *, unsigned long, unsigned long, unsigned, void *, void *);
 extern void klp_shadow_free(void *, unsigned long, void *);
