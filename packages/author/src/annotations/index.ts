@@ -1,5 +1,4 @@
 /** What the author of a fix says about the livepatch in the fix itself: `<klpkit/livepatch.h>`. */
 export { withoutIgnored } from './apply.ts';
-export { annotationHeaders } from './headers.ts';
-export { noAnnotations, readAnnotations } from './read.ts';
+export { readAnnotations } from './read.ts';
 export type { AnnotatedCallback, AnnotatedState, Annotations, Ignored } from './types.ts';

@@ -14,9 +14,6 @@ const prefix = '.discard.klpkit.';
 const kernelSection = '.discard.klp_callback_ptrs';
 const kernelVariable = /^__klp_(pre_patch|post_patch|pre_unpatch|post_unpatch)_callback_/;
 
-/** Nothing was said. */
-export const noAnnotations: Annotations = { callbacks: [], states: [], ignored: [] };
-
 /**
  * Reads what the author says in a unit out of its after object.
  *

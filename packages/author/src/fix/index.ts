@@ -1,4 +1,3 @@
-export { functionAround } from './around.ts';
 export { withLineDirectives } from './lines.ts';
 export { withPlaces } from './places.ts';
 export { type PatchText, readFix } from './read.ts';

@@ -1,6 +1,7 @@
 import type { Edit } from '@klpkit/pitfalls';
-import { type FixedFile, functionAround } from '../fix/index.ts';
-import { editsOf, linesOf } from '../report/index.ts';
+import { functionAround } from '../fix/around.ts';
+import type { FixedFile } from '../fix/index.ts';
+import { editsOf, linesOf } from '../report/edits.ts';
 
 /** What a fix changes in the text of its files, in the order of the files and of the lines. */
 export function editsOfFix(files: readonly FixedFile[]): Edit[] {
