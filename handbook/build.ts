@@ -18,6 +18,8 @@ const sources = [
   'handbook/package.json',
   'package-lock.json',
   'packages/pitfalls/*/page.mdx',
+  'packages/cli/schemas/*.json',
+  'packages/prove/src/log/faults.ts',
   'packages/pitfalls/*/cases/**/*.{c,h}',
   'packages/{formats,findings,compare,livepatch,pitfalls}/**/*.ts',
 ];

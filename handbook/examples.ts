@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { convertKlp } from '@klpkit/livepatch';
 import { type Example, examples } from './src/workbench/examples.ts';
 
 const run = promisify(execFile);
@@ -24,7 +25,7 @@ export async function makeExamples(): Promise<void> {
 }
 
 async function make({ files }: Example, scratch: string): Promise<void> {
-  for (const { name, folder: from, source, kind } of files) {
+  for (const { name, folder: from, source, kind, klp } of files) {
     const work = await mkdtemp(join(scratch, 'case-'));
     await cp(join(pitfalls, 'shared'), work, { recursive: true });
     await cp(join(pitfalls, from, 'cases'), work, { recursive: true });
@@ -35,5 +36,13 @@ async function make({ files }: Example, scratch: string): Promise<void> {
     const out = join(scratch, 'out', name);
     if (kind === 'module') await run('ld', ['-r', '-m', 'elf_x86_64', '-o', out, 'unit.o'], { cwd: work });
     else await rename(join(work, 'unit.o'), out);
+    if (klp.length > 0)
+      await writeFile(
+        out,
+        convertKlp(
+          new Uint8Array(await readFile(out)),
+          klp.map((name) => ({ symbol: name, object: 'vmlinux', name, sympos: 0, patched: 'vmlinux' })),
+        ),
+      );
   }
 }
