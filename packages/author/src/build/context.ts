@@ -7,20 +7,20 @@ import {
   type Kernel,
   type KernelConfig,
   type KernelImage,
+  kernelConfig,
   loadImage,
   loadModule,
   moduleName,
   moduleSymvers,
-  parseConfig,
 } from '@klpkit/kernel';
-import type { Export } from '../extract/index.ts';
+import type { Exports } from '../extract/index.ts';
 
 /** What building a livepatch asks about the kernel, read once. */
 export interface KernelContext {
   readonly kernel: Kernel;
   readonly image: KernelImage;
   readonly config: KernelConfig;
-  readonly exports: ReadonlyMap<string, Export>;
+  readonly exports: Exports;
   readonly noreturns: ReadonlySet<string>;
   readonly ibt: boolean;
   /** The shipped module, read once. */
@@ -37,22 +37,26 @@ export interface ShippedModule {
 
 /** Reads what {@link KernelContext} holds. */
 export async function readContext(kernel: Kernel): Promise<KernelContext> {
-  const [image, symvers, configText, noreturns] = await Promise.all([
+  const [image, symvers, config, noreturns] = await Promise.all([
     loadImage(kernel),
     moduleSymvers(kernel),
-    readFile(join(kernel.buildDir, '.config'), 'utf8'),
+    kernelConfig(kernel),
     readNoreturns(kernel.sourceDir),
   ]);
-  const config = parseConfig(configText);
-  const exports = new Map<string, Export>();
-  for (const [name, { owner, namespace }] of symvers)
-    exports.set(name, { owner: owner === 'vmlinux' ? owner : moduleName(owner), namespace });
   const modules = new Map<string, Promise<ShippedModule>>();
   return {
     kernel,
     image,
     config,
-    exports,
+    exports: {
+      has: (name) => symvers.has(name),
+      get(name) {
+        const known = symvers.get(name);
+        if (!known) return undefined;
+        const { owner, namespace } = known;
+        return { owner: owner === 'vmlinux' ? owner : moduleName(owner), namespace };
+      },
+    },
     noreturns,
     ibt: config.get('CONFIG_X86_KERNEL_IBT') === 'y',
     module(name) {

@@ -9,12 +9,14 @@ export interface Export {
   readonly namespace?: string | undefined;
 }
 
+/** Exports of the whole kernel by name. */
+export type Exports = Pick<ReadonlyMap<string, Export>, 'get' | 'has'>;
+
 /** What the resolver asks of the kernel and of the run-pre match. */
 export interface ResolverInput {
   /** The klp_object that the unit belongs to. */
   readonly object: string;
-  /** Exports of the whole kernel by name. */
-  readonly exports: ReadonlyMap<string, Export>;
+  readonly exports: Exports;
   /** Modules that the patched module depends on, with underscores; empty for vmlinux. */
   readonly depends: ReadonlySet<string>;
   /** Where a piece of the before object is in its shipped object, as the run-pre match proved it. */

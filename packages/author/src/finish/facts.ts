@@ -51,7 +51,7 @@ export async function kernelFacts(kernel: Kernel, modules: readonly string[]): P
     },
     facts: {
       ...(vermagic === undefined ? {} : { vermagic }),
-      hasVersions: [...exports.values()].some(({ crc }) => crc !== 0),
+      hasVersions: hasCrc(exports.values()),
       clearsRelocations: image.symbols.find('clear_relocate_add').length > 0,
       hasObject: (object) => names.has(object),
       symbolCount: (object, name) =>
@@ -72,6 +72,11 @@ export async function kernelFacts(kernel: Kernel, modules: readonly string[]): P
       },
     },
   };
+}
+
+function hasCrc(exports: Iterable<{ readonly crc: number }>): boolean {
+  for (const { crc } of exports) if (crc !== 0) return true;
+  return false;
 }
 
 /** True when an ftrace site lies in [start, end) of a section; `undefined` stands for addresses. */

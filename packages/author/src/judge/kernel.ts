@@ -1,15 +1,13 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { archOf } from '@klpkit/compare';
 import { readRela, type Section, SHT, STB, STT, sectionBytes } from '@klpkit/formats';
 import {
   type Kernel,
   type KernelImage,
   type KernelModule,
+  kernelConfig,
   listModules,
   loadImage,
   loadModule,
-  parseConfig,
 } from '@klpkit/kernel';
 import type { KlpLayout } from '@klpkit/livepatch';
 import type { KernelEvidence, ShippedSymbol } from '@klpkit/pitfalls';
@@ -28,14 +26,13 @@ export interface EvidenceOfKernel {
  * @param objects `vmlinux` and names of modules (underscores); those that the kernel does not ship are passed over
  */
 export async function kernelEvidence(kernel: Kernel, objects: readonly string[]): Promise<EvidenceOfKernel> {
-  const [known, image, shipped, configText] = await Promise.all([
+  const [known, image, shipped, config] = await Promise.all([
     kernelFacts(kernel, objects),
     loadImage(kernel),
     listModules(kernel),
-    readFile(join(kernel.buildDir, '.config'), 'utf8'),
+    kernelConfig(kernel),
   ]);
   const names = new Set(shipped.map(({ name }) => name));
-  const config = parseConfig(configText);
   const views = new Map<string, ObjectView>([['vmlinux', imageView(image)]]);
   for (const object of new Set(objects))
     if (names.has(object)) views.set(object, moduleView(await loadModule(kernel, object)));

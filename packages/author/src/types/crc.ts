@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Finding } from '@klpkit/findings';
 import { readElf, readSymbols } from '@klpkit/formats';
 import { inTemporaryFolder, mapParallel, run } from '@klpkit/host';
-import { compileEnvironment, type Kernel, moduleSymvers, parseConfig, type Unit } from '@klpkit/kernel';
+import { compileEnvironment, type Kernel, kernelConfig, moduleSymvers, type Unit } from '@klpkit/kernel';
 import { argumentsFor } from '../compile/argv.ts';
 import type { Overlay } from '../overlay/index.ts';
 import { sourcesNaming } from './scan.ts';
@@ -54,7 +54,7 @@ export async function crcFindings(
     return names.length > 0 ? [{ unit, names }] : [];
   });
   if (exporting.length === 0) return [];
-  const config = parseConfig(await readFile(join(kernel.buildDir, '.config'), 'utf8'));
+  const config = await kernelConfig(kernel);
   if (config.get('CONFIG_MODVERSIONS') !== 'y') return [];
   const program = join(kernel.buildDir, 'scripts/genksyms/genksyms');
   if (config.get('CONFIG_GENDWARFKSYMS') === 'y' || !existsSync(program))

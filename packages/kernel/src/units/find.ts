@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import { mapParallel, writeFileAtomic } from '@klpkit/host';
-import { parseConfig } from '../config.ts';
+import { kernelConfig } from '../config.ts';
 import { moduleName } from '../modules.ts';
 import type { Kernel, OnProgress, Unit } from '../types.ts';
 import { cachePath, readCached } from './cache.ts';
@@ -235,7 +234,7 @@ async function explain(kernel: Kernel, source: string): Promise<MissingSource | 
   if (!existsSync(join(kernel.sourceDir, source)))
     return because(`the source of ${kernel.id} has no such file`);
   if (!source.endsWith('.c')) return because('it is no C source');
-  const config = parseConfig(await readFile(join(kernel.buildDir, '.config'), 'utf8'));
+  const config = await kernelConfig(kernel);
   const { options, isListed } = await whyNot(source, config, (folder) => makefileText(kernel, folder));
   if (options.length > 0) {
     return because(
