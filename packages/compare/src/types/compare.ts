@@ -1,4 +1,5 @@
 import { type ElfFile, findSection, readBtf, sectionBytes, typesOfDwarf } from '@klpkit/formats';
+import { sameBytes } from '../bytes.ts';
 import { compareEnums, type EnumChange } from './enums.ts';
 import { compareLayouts, type LayoutChange } from './layouts.ts';
 
@@ -15,7 +16,9 @@ export interface TypeChanges {
  * @param before empty where the object has none; nothing can be said then
  */
 export function compareTypes(before: Uint8Array, after: Uint8Array): TypeChanges {
-  if (before.length === 0 || after.length === 0) return { layouts: [], enums: [] };
+  // Most fixes change no type, and then the compiler writes the same.
+  if (before.length === 0 || after.length === 0 || sameBytes(before, after))
+    return { layouts: [], enums: [] };
   const had = readBtf(before);
   const has = readBtf(after);
   return { layouts: compareLayouts(had, has), enums: compareEnums(had, has) };

@@ -1,5 +1,6 @@
 import type { Finding } from '@klpkit/findings';
 import { type Btf, readBtf } from '@klpkit/formats';
+import { sameBytes } from '../bytes.ts';
 
 /**
  * Functions of both compilations whose parameters or result change their types, by their BTF. Callers in other units were compiled
@@ -12,6 +13,7 @@ export function compareSignatures(
   after: Uint8Array,
   names: readonly string[],
 ): Finding[] {
+  if (names.length === 0 || sameBytes(before, after)) return [];
   const had = readBtf(before);
   const has = readBtf(after);
   return names.flatMap((name): Finding[] => {
