@@ -165,7 +165,8 @@ function openTwin(
     const model = readObjectModel(debug);
     const dwarf = readDwarf(model.elf);
     // Read all of it now: a damaged object shows itself here, not in the middle of a page.
-    for (const section of model.elf.sections) dwarf.lines(section.index);
+    const [first] = model.elf.sections;
+    if (first) dwarf.lines(first.index);
     const { functions } = dwarf;
     if (functions.length === 0) return { problem: 'the object has no debug information' };
     return { model, dwarf, functions };

@@ -2,7 +2,13 @@ import type { ElfFile } from '../elf/read.ts';
 import { FormatError } from '../error.ts';
 import { DW_TAG } from './constants.ts';
 import { skipForm } from './form.ts';
-import { type LineProgram, type LineRow, readLineProgram, type SourceLine } from './line.ts';
+import {
+  type LineProgram,
+  type LineRow,
+  type LineSequence,
+  readLineProgram,
+  type SourceLine,
+} from './line.ts';
 import { type DebugSections, openDebugSections } from './sections.ts';
 import {
   abbreviationOf,
@@ -77,9 +83,22 @@ export interface Dwarf {
  * @throws {FormatError} here and from every method: for whatever the sections contain that the format does not allow
  */
 export function readDwarf(elf: ElfFile): Dwarf {
+  let dwarf = opened.get(elf);
+  if (!dwarf) {
+    dwarf = openDwarf(elf);
+    opened.set(elf, dwarf);
+  }
+  return dwarf;
+}
+
+/** What is read once serves all who ask. */
+const opened = new WeakMap<ElfFile, Dwarf>();
+
+function openDwarf(elf: ElfFile): Dwarf {
   const sections = openDebugSections(elf);
   let units: Unit[] | undefined;
-  let rows: Map<number, LineRow[]> | undefined;
+  let sequences: Map<number, PlacedSequence[]> | undefined;
+  const rows = new Map<number, LineRow[]>();
   let tree: { functions: SourceFunction[]; instances: Map<number, PlacedInstance[]> } | undefined;
   const programs = new Map<number, LineProgram>();
   const allUnits = () => (units ??= readUnits(sections));
@@ -92,11 +111,19 @@ export function readDwarf(elf: ElfFile): Dwarf {
     }
     return program;
   };
-  const allRows = () => (rows ??= readRows(sections, allUnits(), programOf));
+  const rowsOf = (section: number) => {
+    let list = rows.get(section);
+    if (!list) {
+      sequences ??= findSequences(sections, allUnits(), programOf);
+      list = readRows(sequences.get(section) ?? [], section);
+      rows.set(section, list);
+    }
+    return list;
+  };
   const allFunctions = () => (tree ??= readFunctions(sections, allUnits(), programOf));
 
   const dwarf: Dwarf = {
-    lines: (section) => allRows().get(section) ?? [],
+    lines: rowsOf,
     lineAt(section, offset) {
       const list = dwarf.lines(section);
       const row = list[countUpTo(list, offset, (candidate) => candidate.offset) - 1];
@@ -153,12 +180,18 @@ function countUpTo<T>(list: readonly T[], limit: number, key: (item: T) => numbe
   return low;
 }
 
-function readRows(
+interface PlacedSequence {
+  readonly program: LineProgram;
+  readonly sequence: LineSequence;
+}
+
+/** The sequences that have rows in each section. */
+function findSequences(
   sections: DebugSections,
   units: readonly Unit[],
   programOf: (unit: Unit) => LineProgram | undefined,
-): Map<number, LineRow[]> {
-  const rows = new Map<number, LineRow[]>();
+): Map<number, PlacedSequence[]> {
+  const placed = new Map<number, PlacedSequence[]>();
   let budget = sections.open('.debug_line')?.bytes.length ?? 0;
   const done = new Set<number>();
   for (const unit of units) {
@@ -167,11 +200,21 @@ function readRows(
     done.add(unit.lines);
     budget -= program.end - unit.lines;
     if (budget < 0) throw new FormatError('dwarf: the line number programs of .debug_line overlap');
-    program.run(rows);
+    for (const sequence of program.sequences())
+      for (const section of sequence.sections) {
+        const list = placed.get(section);
+        if (list) list.push({ program, sequence });
+        else placed.set(section, [{ program, sequence }]);
+      }
   }
+  return placed;
+}
+
+function readRows(sequences: readonly PlacedSequence[], section: number): LineRow[] {
+  const rows: LineRow[] = [];
+  for (const { program, sequence } of sequences) program.rowsOf(sequence, section, rows);
   // Sequences come in any order; where one ends another may start.
-  for (const list of rows.values()) list.sort((a, b) => a.offset - b.offset || Number(b.end) - Number(a.end));
-  return rows;
+  return rows.sort((a, b) => a.offset - b.offset || Number(b.end) - Number(a.end));
 }
 
 interface PlacedInstance {

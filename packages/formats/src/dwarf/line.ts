@@ -20,14 +20,34 @@ export interface LineRow extends SourceLine {
   readonly end: boolean;
 }
 
+/** A stretch of a line number program that starts anew: mostly that of one function. */
+export interface LineSequence {
+  /** Bytes from the start of .debug_line. */
+  readonly start: number;
+  readonly end: number;
+  /** Indices of the sections that its rows are in. */
+  readonly sections: ReadonlySet<number>;
+}
+
 /** The head of a line number program: its files, and where the program starts. */
 export interface LineProgram {
   /** File `index` as DW_AT_decl_file and the program count them. */
   fileName(index: number): string;
-  /** Appends the rows to `rows` by section. */
-  run(rows: Map<number, LineRow[]>): void;
+  /** Its sequences in the order of the program, which is gone through from end to end. */
+  sequences(): LineSequence[];
+  /** Appends the rows of one section that a sequence has to `rows`, which holds those of the sequences before. */
+  rowsOf(sequence: LineSequence, section: number, rows: LineRow[]): void;
   /** Bytes from the start of .debug_line where the next program starts. */
   readonly end: number;
+}
+
+/** What a line number program comes by while it is interpreted. */
+interface Seen {
+  row(address: number, file: number, line: number, statement: boolean): void;
+  /** A sequence ends; the next one starts at `next`. */
+  end(address: number, line: number, statement: boolean, next: number): void;
+  /** A file that the program itself names; the cursor is before its name. */
+  readonly file?: (program: Cursor) => void;
 }
 
 /** Joins as the compiler does: an absolute path stands alone. */
@@ -90,35 +110,25 @@ export function readLineProgram(sections: DebugSections, offset: number, folder 
     return name;
   };
 
-  const run = (rows: Map<number, LineRow[]>): void => {
-    const program = whole.copy(start, end);
+  /** Interprets the program; `from` is the start of a sequence. */
+  const run = (from: number, to: number, seen: Seen): void => {
+    const program = whole.copy(from, end);
+    const { bytes } = program;
     let address = 0;
     let file = 1;
     let line = 1;
     let statement = defaultStatement;
-    const emit = (isEnd: boolean) => {
-      const place = sections.placeOf(address);
-      // A sequence without relocation is of code that the assembler dropped.
-      if (!place) return;
-      if (line < 0) program.fail(`line ${line}`);
-      const row = { offset: place.offset, file: isEnd ? '' : fileName(file), line, statement, end: isEnd };
-      const list = rows.get(place.section);
-      // Rows at the very end of a sequence cover no code, and would hide the sequence that starts there.
-      while (isEnd && list?.at(-1)?.end === false && list.at(-1)?.offset === row.offset) list.pop();
-      if (list) list.push(row);
-      else rows.set(place.section, [row]);
-    };
     const special = (opcode: number) => {
       if (lineRange === 0) program.fail('a special opcode in a program whose line range is 0');
       return opcode - opcodeBase;
     };
-    while (program.at < end) {
-      const opcode = program.u8();
+    while (program.at < to) {
+      const opcode = bytes[program.at++];
       if (opcode >= opcodeBase) {
         const adjusted = special(opcode);
         address += Math.floor(adjusted / lineRange) * minimumLength;
         line += lineBase + (adjusted % lineRange);
-        emit(false);
+        seen.row(address, file, line, statement);
         continue;
       }
       switch (opcode) {
@@ -128,18 +138,18 @@ export function readLineProgram(sections: DebugSections, offset: number, folder 
           const next = program.at + size;
           const extended = size === 0 ? 0 : program.u8();
           if (extended === DW_LNE.end_sequence) {
-            emit(true);
+            seen.end(address, line, statement, next);
             address = 0;
             file = 1;
             line = 1;
             statement = defaultStatement;
           } else if (extended === DW_LNE.set_address) address = program.unsigned(size - 1);
-          else if (extended === DW_LNE.define_file) files.push(fileEntry(program, program.string()));
+          else if (extended === DW_LNE.define_file) seen.file?.(program);
           program.at = next;
           break;
         }
         case DW_LNS.copy:
-          emit(false);
+          seen.row(address, file, line, statement);
           break;
         case DW_LNS.advance_pc:
           address += program.uleb() * minimumLength;
@@ -165,7 +175,66 @@ export function readLineProgram(sections: DebugSections, offset: number, folder 
       }
     }
   };
-  return { fileName, run, end };
+
+  const sequences = (): LineSequence[] => {
+    const found: LineSequence[] = [];
+    let first = start;
+    let touched = new Set<number>();
+    // Where no other section is than that of the row before.
+    let [low, high] = [1, 0];
+    const touch = (address: number, line: number) => {
+      if (address >= low && address <= high) {
+        if (line < 0)
+          throw new FormatError(`dwarf: line ${line}, in the sequence at 0x${first.toString(16)}`);
+        return;
+      }
+      const place = sections.placeOf(address);
+      // A sequence without relocation is of code that the assembler dropped.
+      if (!place) return;
+      low = address - place.offset;
+      high = low + (sections.elf.sections[place.section]?.size ?? 0);
+      touched.add(place.section);
+      touch(address, line);
+    };
+    run(start, end, {
+      row(address, file, line) {
+        touch(address, line);
+        fileName(file);
+      },
+      end(address, line, _, next) {
+        touch(address, line);
+        found.push({ start: first, end: next, sections: touched });
+        first = next;
+        touched = new Set();
+        [low, high] = [1, 0];
+      },
+      file: (program) => files.push(fileEntry(program, program.string())),
+    });
+    // What follows the last sequence is one that does not end.
+    if (touched.size > 0) found.push({ start: first, end, sections: touched });
+    return found;
+  };
+
+  const rowsOf = (sequence: LineSequence, section: number, rows: LineRow[]): void => {
+    const offsetOf = (address: number) => {
+      const place = sections.placeOf(address);
+      return place?.section === section ? place.offset : undefined;
+    };
+    run(sequence.start, sequence.end, {
+      row(address, file, line, statement) {
+        const offset = offsetOf(address);
+        if (offset !== undefined) rows.push({ offset, file: fileName(file), line, statement, end: false });
+      },
+      end(address, line, statement) {
+        const offset = offsetOf(address);
+        if (offset === undefined) return;
+        // Rows at the very end of a sequence cover no code, and would hide the sequence that starts there.
+        while (rows.at(-1)?.end === false && rows.at(-1)?.offset === offset) rows.pop();
+        rows.push({ offset, file: '', line, statement, end: true });
+      },
+    });
+  };
+  return { fileName, sequences, rowsOf, end };
 }
 
 /** A file entry behind its name, up to version 4: folder, time, size. */
