@@ -32,11 +32,31 @@ export function linesOf(text: string): string[] {
   return lines;
 }
 
+/** The pairs of texts that were compared last: several steps of a build ask for the same. */
+const recent: { readonly before: string; readonly after: string; readonly edits: readonly Edit[] }[] = [];
+const mostRecent = 8;
+
 /** Where two texts differ, in order; the fewest lines that explain it. */
-export function editsOf(before: string, after: string): Edit[] {
+export function editsOf(before: string, after: string): readonly Edit[] {
+  const known = recent.find((one) => one.before === before && one.after === after);
+  if (known) return known.edits;
+  const edits = findEdits(linesOf(before), linesOf(after));
+  recent.push({ before, after, edits });
+  if (recent.length > mostRecent) recent.shift();
+  return edits;
+}
+
+function findEdits(before: readonly string[], after: readonly string[]): Edit[] {
+  // Nearly all of a file is the same at both ends.
+  let head = 0;
+  while (head < before.length && head < after.length && before[head] === after[head]) head++;
+  let tail = 0;
+  const most = Math.min(before.length, after.length) - head;
+  while (tail < most && before[before.length - 1 - tail] === after[after.length - 1 - tail]) tail++;
+
   const numbers = new Map<string, number>();
-  const numbered = (text: string) =>
-    Int32Array.from(linesOf(text), (line) => {
+  const numbered = (lines: readonly string[]) =>
+    Int32Array.from(lines.slice(head, lines.length - tail), (line) => {
       const known = numbers.get(line);
       if (known !== undefined) return known;
       numbers.set(line, numbers.size);
@@ -48,7 +68,11 @@ export function editsOf(before: string, after: string): Edit[] {
   let i = 0;
   let j = 0;
   for (const [x, y] of [...commonSubsequence(b, a), [b.length, a.length] as const]) {
-    if (x > i || y > j) edits.push({ before: { first: i + 1, last: x }, after: { first: j + 1, last: y } });
+    if (x > i || y > j)
+      edits.push({
+        before: { first: head + i + 1, last: head + x },
+        after: { first: head + j + 1, last: head + y },
+      });
     i = x + 1;
     j = y + 1;
   }
