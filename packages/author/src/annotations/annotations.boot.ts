@@ -11,11 +11,11 @@ import { patchOf } from './testing/patch.ts';
  * A fix that counts reads of /proc/cmdline in a shadow variable, with all callbacks and a state of that version; it reads a static key
  * and makes a static call without a table of either.
  */
-const fixed = (source: string, state: string) =>
+const fixed = (source: string, { header, prefix, state }: Spelling) =>
   source
     .replace(
       '#include "internal.h"',
-      '#include <klpkit/livepatch.h>\n#include "internal.h"\n#define READS 0x6b6c700000000001\n#define STATE 7',
+      `#include "${header}"\n#include "internal.h"\n#define READS 0x6b6c700000000001\n#define STATE 7`,
     )
     .replace(
       "\tseq_putc(m, '\\n');\n",
@@ -27,42 +27,49 @@ const fixed = (source: string, state: string) =>
 {
 	struct klp_state *before = klp_get_prev_state(STATE);
 
-	KLPKIT_STATIC_CALL(cond_resched)();
+	${prefix}_STATIC_CALL(cond_resched)();
 
 	if (!klp_shadow_get_or_alloc(NULL, READS, sizeof(int), GFP_KERNEL, NULL, NULL))
 		return -ENOMEM;
 ${state === '' ? '' : '	klpkit_get_state(STATE)->data = before ? before->data : (void *)42;\n'}	pr_info("fix: pre_patch%s %lu\\n", before ? " after" : "", before ? (unsigned long)before->data : 0UL);
 	return 0;
 }
-KLPKIT_PRE_PATCH_CALLBACK(take_over);
+${prefix}_PRE_PATCH_CALLBACK(take_over);
 
 static void patched(struct klp_object *obj)
 {
 	pr_info("fix: post_patch\\n");
 }
-KLPKIT_POST_PATCH_CALLBACK(patched);
+${prefix}_POST_PATCH_CALLBACK(patched);
 
 static void leaving(struct klp_object *obj)
 {
 	pr_info("fix: pre_unpatch\\n");
 }
-KLPKIT_PRE_UNPATCH_CALLBACK(leaving);
+${prefix}_PRE_UNPATCH_CALLBACK(leaving);
 
 static void gone(struct klp_object *obj)
 {
 	klp_shadow_free_all(READS, NULL);
 	pr_info("fix: post_unpatch\\n");
 }
-KLPKIT_POST_UNPATCH_CALLBACK(gone);
+${prefix}_POST_UNPATCH_CALLBACK(gone);
 ${state}
 
 static int __init`,
     );
 
+/** The macros that an author may know. */
+interface Spelling {
+  readonly header: string;
+  readonly prefix: string;
+  readonly state: string;
+}
+
 const releases = {
-  fix_1: 'KLPKIT_STATE(STATE, 1);',
-  fix_2: 'KLPKIT_STATE(STATE, 2);',
-  fix_stateless: '',
+  fix_1: { header: 'klpkit/livepatch.h', prefix: 'KLPKIT', state: 'KLPKIT_STATE(STATE, 1);' },
+  fix_2: { header: 'linux/livepatch_helpers.h', prefix: 'KLP', state: 'KLPKIT_STATE(STATE, 2);' },
+  fix_stateless: { header: 'kpatch-macros.h', prefix: 'KPATCH', state: '' },
 };
 type Release = keyof typeof releases;
 
@@ -82,8 +89,8 @@ describe('a fix with callbacks, a state and a shadow variable', () => {
   beforeAll(async () => {
     const kernel = await addKernel('debian:6.12.117+deb12-amd64');
     const source = await readFile(join(kernel.sourceDir, 'fs/proc/cmdline.c'), 'utf8');
-    for (const [name, state] of Object.entries(releases)) {
-      const text = patchOf('fs/proc/cmdline.c', source, fixed(source, state));
+    for (const [name, spelling] of Object.entries(releases)) {
+      const text = patchOf('fs/proc/cmdline.c', source, fixed(source, spelling));
       const result = await buildLivepatch(kernel, [{ name: `${name}.patch`, text }], {
         name,
         sourceLines: false,

@@ -152,6 +152,17 @@ class Source {
       ...(judging.overrides ? { overrides: judging.overrides } : {}),
       isOn: (option) => config.has(option),
     });
+    // What a fix says in its own text is for the tables that klpkit makes; those of this folder are the author's.
+    if (fix.headers.length > 0)
+      throw new Refusal([
+        {
+          id: 'source-annotations',
+          severity: 'error',
+          what: 'the fix includes a header of annotations, which a livepatch in C has no use for',
+          why: 'callbacks and states belong into the tables of the folder, and what is ignored is left out of its functions',
+          next: 'build it with klpkit build, or take the annotations out and write callbacks and states as klpkit new callbacks shows',
+        },
+      ]);
     const context = await readContext(kernel);
     const units = compared.flatMap(({ unit, before, after, judged }) =>
       judged && !isUnchanged(judged) ? [{ unit, before, after, judged }] : [],
