@@ -14,7 +14,7 @@ import {
   type SymbolTable,
   sectionBytes,
 } from '@klpkit/formats';
-import { parseKlpSection, parseKlpSymbol } from './klp-names.ts';
+import { type KlpSymbolName, parseKlpSection, parseKlpSymbol } from './klp-names.ts';
 import { type KlpLayout, usualLayout } from './layout.ts';
 import { readBuilderTables } from './read-builders.ts';
 import { readTables } from './read-tables.ts';
@@ -61,6 +61,16 @@ function readKlp(
 ): { klpSections: KlpSection[]; klpRelocations: KlpRelocation[] } {
   const klpSections: KlpSection[] = [];
   const klpRelocations: KlpRelocation[] = [];
+  // Few symbols have many relocations.
+  const named = new Map<number, { name: string; parts: KlpSymbolName | undefined }>();
+  const nameOf = (symbol: number) => {
+    const known = named.get(symbol);
+    if (known) return known;
+    const name = symbol < symbols.count ? symbols.name(symbol) : '';
+    const read = { name, parts: parseKlpSymbol(name) };
+    named.set(symbol, read);
+    return read;
+  };
   const symtab = elf.sections.find(({ type }) => type === SHT.SYMTAB);
   for (const section of elf.sections) {
     const isFlagged = (section.flags & SHF.RELA_LIVEPATCH) !== 0;
@@ -81,8 +91,7 @@ function readKlp(
     const bytes = target ? sectionBytes(elf, target) : new Uint8Array(0);
     for (let index = 0; index < rela.count; index++) {
       const symbol = rela.symbol[index];
-      const name = symbol < symbols.count ? symbols.name(symbol) : '';
-      const parts = parseKlpSymbol(name);
+      const { name, parts } = nameOf(symbol);
       const size = relocationSize(elf.machine, rela.type[index]);
       const written = bytes.subarray(rela.offset[index], rela.offset[index] + (size ?? 0));
       klpRelocations.push({

@@ -109,7 +109,8 @@ export async function convertModule(
   const module = isLinked
     ? await convertLinked(kernel, plain, resolved, findings)
     : await finishObject(kernel, plain, { name, resolved, livepatch, names, findings, signal });
-  findings.push(...verify(module, elf, resolved));
+  const result = readLivepatch(module, names.known.layout);
+  findings.push(...verify(result, elf, resolved));
   const { judgement } = await checkModule(`${name}.ko`, module, { kernel });
   findings.push(...judgement.findings);
   if (isLinked && bytes.length > endOfElf(elf))
@@ -126,7 +127,7 @@ export async function convertModule(
     module,
     conversions: resolved.conversions,
     exports: resolved.exports,
-    livepatch: readLivepatch(module, names.known.layout),
+    livepatch: result,
     findings: unique,
   };
 }
@@ -313,8 +314,7 @@ async function finishObject(
 }
 
 /** Counts what is in the result against what was planned. */
-function verify(module: Uint8Array, before: ElfFile, { conversions }: ResolvedModule): Finding[] {
-  const { klpRelocations } = readLivepatch(module);
+function verify({ klpRelocations }: Livepatch, before: ElfFile, { conversions }: ResolvedModule): Finding[] {
   const planned = new Set(conversions.map(({ object, name, sympos }) => `${object} ${name} ${sympos}`));
   const found = new Set(klpRelocations.map((one) => `${one.symbolObject} ${one.name} ${one.sympos}`));
   const used = conversions
