@@ -145,7 +145,7 @@ function importRules({ undefinedSymbols, versions }: Livepatch, kernel: KernelFa
         why: weak
           ? 'being weak, it becomes address 0 without a word'
           : 'the module loader refuses the livepatch: unknown symbol',
-        next: 'refer to it by a KLP relocation',
+        next: 'refer to it by a KLP relocation, which klpkit convert makes',
         at,
       });
     else if (found && found.owner !== 'vmlinux')
@@ -154,7 +154,7 @@ function importRules({ undefinedSymbols, versions }: Livepatch, kernel: KernelFa
         severity: 'warning',
         what: `${name} is exported by the module ${found.owner}`,
         why: 'the livepatch cannot be loaded without that module',
-        next: 'refer to it by a KLP relocation',
+        next: 'refer to it by a KLP relocation, which klpkit convert makes',
         at,
       });
     if (found && kernel.hasVersions && !versions.has(name))
