@@ -145,7 +145,7 @@ export const faults: readonly Fault[] = [
     errno: 'EINVAL',
     pattern: /^livepatch: symbol (?<symbol>.*) is not marked as a livepatch symbol/,
     what: 'a livepatch relocation refers to the ordinary symbol {symbol}',
-    next: 'rebuild the relocations with klpkit convert',
+    next: 'convert the module again, from what it was before: klpkit convert',
   },
   {
     id: 'klp-symbol-name',
@@ -238,7 +238,7 @@ export const faults: readonly Fault[] = [
     pattern: /^(?<module>\S+): Unknown symbol (?<symbol>\.klp\.sym\.\S+) \(err -2\)/,
     what: 'the livepatch symbol {symbol} is an ordinary undefined symbol in {module}',
     why: 'its section index is 0: no KLP relocation stands for it',
-    next: 'rebuild the relocations with klpkit convert: a livepatch symbol has the section index 0xff20',
+    next: 'convert the module again, from what it was before: klpkit convert marks livepatch symbols with the section index 0xff20',
   },
   {
     id: 'unknown-symbol',
@@ -270,7 +270,7 @@ export const faults: readonly Fault[] = [
     errno: 'ENOEXEC',
     pattern: /^(?<module>\S+): Symbol (?<symbol>\S+) has an invalid section index (?<index>\d+)/,
     what: 'the symbol {symbol} has the section index {index}, which no section has',
-    next: 'rebuild the relocations with klpkit convert: a livepatch symbol has the section index 0xff20',
+    next: 'convert the module again, from what it was before: klpkit convert marks livepatch symbols with the section index 0xff20',
   },
   {
     id: 'damaged-module',
@@ -311,7 +311,7 @@ export const faults: readonly Fault[] = [
     pattern: /\bRIP: 0010:0x0\b/,
     what: 'the kernel jumped to address 0',
     why: 'a KLP relocation was never applied: its section lacks SHF_RELA_LIVEPATCH, or its object has no entry in the livepatch',
-    next: 'check the relocation sections with klpkit check, or rebuild them with klpkit convert',
+    next: 'look at the relocation sections with klpkit show and klpkit check, or convert the module again with klpkit convert',
   },
   {
     id: 'klp-section-gone',
@@ -319,7 +319,7 @@ export const faults: readonly Fault[] = [
     pattern: /\bRIP: 0010:(?:__write_relocate_add|apply_relocate_add|klp_resolve_symbols)\b/,
     what: 'the kernel faulted while it applied the relocations of the livepatch',
     why: 'a .klp.rela section without SHF_ALLOC is freed before it is used',
-    next: 'rebuild the relocations with klpkit convert',
+    next: 'convert the module again, from what it was before: klpkit convert',
   },
   {
     id: 'null-pointer',
