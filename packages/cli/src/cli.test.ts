@@ -68,6 +68,7 @@ describe('help', () => {
       'klpkit kernel remove',
       'klpkit assess',
       'klpkit build',
+      'klpkit source',
       'klpkit check',
       'klpkit convert',
       'klpkit show',
@@ -76,6 +77,7 @@ describe('help', () => {
       'klpkit selftest',
       'klpkit compare',
       'klpkit who inlines',
+      'klpkit new',
       'klpkit status',
       'klpkit load',
       'klpkit disable',
@@ -84,6 +86,7 @@ describe('help', () => {
       'klpkit matrix report',
       'klpkit worker',
       'klpkit explain',
+      'klpkit handbook',
       'klpkit demo',
     ]);
     for (const [command, text] of pages) expect(text).toMatch(new RegExp(`EXAMPLES?\\n {2}${command}`));
@@ -165,6 +168,35 @@ describe('the machine', () => {
     const answer = v.parse(schemas.doctor, JSON.parse(stdout));
     expect(answer.outcome).toBe('ready');
     expect(status).toBe(0);
+  });
+});
+
+describe('show', () => {
+  it('explains an object, as text and as a document', async () => {
+    const object = compiled(
+      'shown',
+      'static int hidden(int x) { return x; } int (*f)(int) = hidden; int open_(void);',
+    );
+    const { code, stdout } = await klpkit('show', object);
+    expect(code).toBe(0);
+    expect(stdout).toContain('shown.o: an object for x86-64');
+    expect(stdout).toMatch(/hidden: \d+ bytes, static/);
+    const json = await klpkit('show', object, '--json', '--disassemble', 'hidden');
+    expect(v.parse(schemas.show, JSON.parse(json.stdout))).toMatchObject({
+      kind: 'object',
+      functions: [{ name: 'hidden', isGlobal: false }],
+      disassembly: { name: 'hidden' },
+    });
+    const none = await klpkit('show', object, '-d', 'hiden');
+    expect(none).toMatchObject({ code: 2, stdout: '' });
+    expect(none.stderr).toContain('was hidden meant?');
+  });
+
+  it('says in one line that a file is nothing of the kind', async () => {
+    const { code, stderr } = await klpkit('show', bin);
+    expect(code).toBe(2);
+    expect(stderr).toContain('next: give a livepatch or another module');
+    expect(stderr).not.toMatch(/^\s+at /m);
   });
 });
 

@@ -550,6 +550,12 @@ const show = v.union([
     }),
     types: v.optional(v.strictObject({ count, structures: count, functions: count })),
     facts: v.array(v.strictObject({ what: text, value: text, isGood: v.boolean() })),
+    config: v.optional(
+      v.pipe(
+        v.array(v.strictObject({ option: text, value: text, meaning: text, isGood: v.boolean() })),
+        v.description('of the kernel of that release in the cache'),
+      ),
+    ),
   }),
   ...failures('show'),
 ]);
@@ -811,6 +817,23 @@ const whoInlines = v.variant('outcome', [
   ...failures('who inlines'),
 ]);
 
+const newSample = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('new'),
+    outcome: v.literal('listed'),
+    samples: v.array(v.strictObject({ name: text, summary: text })),
+  }),
+  v.strictObject({
+    command: v.literal('new'),
+    outcome: v.literal('made'),
+    sample: text,
+    folder: text,
+    name: v.pipe(text, v.description('of the livepatch')),
+    files: v.pipe(v.array(text), v.description('in the folder')),
+  }),
+  ...failures('new'),
+]);
+
 const liveLivepatch = v.strictObject({
   name: text,
   isEnabled: v.pipe(v.boolean(), v.description('during a transition: where it goes')),
@@ -1024,6 +1047,7 @@ export const schemas = {
   explain,
   handbook,
   'who-inlines': whoInlines,
+  new: newSample,
   status,
   load,
   disable,

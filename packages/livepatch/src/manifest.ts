@@ -199,7 +199,6 @@ export function checkManifest(manifest: Manifest): Finding[] {
       inFolder(`modules[${number}].files[${place}]`, file);
     });
   });
-  if (sources.length === 0) error('sources', 'no C file is named', 'name at least one');
   const names = new Map<string, ManifestSymbol>();
   const defined = new Set(objects.flatMap(({ functions }) => functions.map((one) => one.new)));
   symbols.forEach((one, number) => {

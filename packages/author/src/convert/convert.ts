@@ -210,7 +210,8 @@ const functionsOf = (plan: Pick<LivepatchPlan | LivepatchTables, 'objects'>) =>
     .sort();
 
 function tableProblems(manifest: Manifest, { patch }: Livepatch): Finding[] {
-  if (!patch) return [];
+  // A manifest that only names symbols says nothing of tables.
+  if (!patch || manifest.objects.length === 0) return [];
   const [planned, found] = [functionsOf(planOfManifest(manifest)), functionsOf(patch)];
   const [missing, more] = [
     planned.filter((one) => !found.includes(one)),

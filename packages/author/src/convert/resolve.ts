@@ -111,7 +111,7 @@ export class ModuleResolver {
     }
     for (const name of [...undefinedNames.keys()].sort()) {
       // An annotation that cannot be read was told of.
-      if (name === '__this_module' || unreadable.has(name)) continue;
+      if ((name === '__this_module' && !listed.has(name)) || unreadable.has(name)) continue;
       const index = undefinedNames.get(name) as number;
       const fromManifest = listed.get(name);
       if (fromManifest) used.add(name);

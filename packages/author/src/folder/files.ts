@@ -36,6 +36,14 @@ export async function readSourceFolder(folder: string): Promise<SourceFolder> {
   const manifest = readManifest(json);
   const texts = new Map<string, string>();
   const findings: Finding[] = [];
+  if (manifest.sources.length === 0)
+    findings.push({
+      id: 'manifest',
+      severity: 'error',
+      what: 'no C file is named',
+      next: 'name at least one',
+      at: { file: manifestFile, symbol: 'sources' },
+    });
   const files: [string, string][] = manifest.sources.map(({ file }, at) => [`sources[${at}].file`, file]);
   if (manifest.main !== undefined) files.push(['main', manifest.main]);
   manifest.modules?.forEach((module, at) => {

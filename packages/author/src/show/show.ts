@@ -1,10 +1,12 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { UsageError } from '@klpkit/findings';
 import { detectCompression, ET, FormatError, readElf, readModuleBytes } from '@klpkit/formats';
-import { type Kernel, loadImage } from '@klpkit/kernel';
+import { configFacts, type Kernel, listKernels, loadImage, parseConfig } from '@klpkit/kernel';
 import { layoutFromBtf } from '@klpkit/livepatch';
 import { showKernel } from './kernel.ts';
 import { showRelocatable } from './relocatable.ts';
-import type { Shown } from './types.ts';
+import type { Shown, ShownKernel } from './types.ts';
 
 /**
  * Says what a file is and what it holds: a livepatch, another module, an object, or a kernel image.
@@ -17,9 +19,9 @@ import type { Shown } from './types.ts';
 export async function showFile(file: string, bytes: Uint8Array, kernel?: Kernel): Promise<Shown> {
   try {
     const isElf = bytes[0] === 0x7f && bytes[1] === 0x45;
-    if (!isElf && !detectCompression(bytes)) return await showKernel(file, bytes);
+    if (!isElf && !detectCompression(bytes)) return await kernelImage(file, bytes);
     const plain = await readModuleBytes(bytes);
-    if (readElf(plain).type !== ET.REL) return await showKernel(file, plain);
+    if (readElf(plain).type !== ET.REL) return await kernelImage(file, plain);
     const btf = kernel && (await loadImage(kernel)).btf();
     return showRelocatable(file, plain, bytes.length, btf && layoutFromBtf(btf));
   } catch (error) {
@@ -29,4 +31,12 @@ export async function showFile(file: string, bytes: Uint8Array, kernel?: Kernel)
       'give a livepatch or another module (.ko), an object (.o), or a kernel image (vmlinuz, vmlinux)',
     );
   }
+}
+
+/** The image's own words, and the configuration of the kernel of that release in the cache, which no image of Debian's holds. */
+async function kernelImage(file: string, bytes: Uint8Array): Promise<ShownKernel> {
+  const shown = await showKernel(file, bytes);
+  const known = (await listKernels()).find(({ release }) => release === shown.release);
+  const config = known && (await readFile(join(known.buildDir, '.config'), 'utf8').catch(() => undefined));
+  return config === undefined ? shown : { ...shown, config: configFacts(parseConfig(config)) };
 }

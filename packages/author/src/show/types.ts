@@ -1,3 +1,4 @@
+import type { ConfigFact } from '@klpkit/kernel';
 import type { Livepatch } from '@klpkit/livepatch';
 
 /** A section as `klpkit show` tells of it. */
@@ -113,7 +114,10 @@ export interface ShownKernel {
   readonly types:
     | { readonly count: number; readonly structures: number; readonly functions: number }
     | undefined;
+  /** What the image itself tells of whether and how it can be livepatched. */
   readonly facts: readonly { readonly what: string; readonly value: string; readonly isGood: boolean }[];
+  /** Options that matter to livepatching; absent when the cache has no kernel of that release. */
+  readonly config?: readonly ConfigFact[];
 }
 
 /** What a file is. */

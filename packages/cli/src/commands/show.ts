@@ -236,6 +236,13 @@ class View {
     this.#heading('What livepatches need');
     for (const { what, value, isGood } of facts)
       context.say(`  ${what.padEnd(20)} ${context.paint(isGood ? 'good' : 'bad', value)}`);
+    if (!shown.config) return;
+    this.#heading('Configuration, of the kernel in the cache');
+    const width = Math.max(...shown.config.map(({ option }) => option.length));
+    for (const { option, value, meaning, isGood } of shown.config)
+      context.say(
+        `  ${option.padEnd(width)}  ${context.paint(isGood ? 'good' : 'bad', value.padEnd(2))} ${meaning}`,
+      );
   }
 
   code({ name, size, lines, shipped }: Disassembly): void {
