@@ -1,8 +1,26 @@
+import {
+  argumentThatNames,
+  bodyOf,
+  codeLines,
+  declarationIn,
+  definitionOf,
+  externOf,
+  hasPlainHead,
+  headTokens,
+  isMadeByMacro,
+  isPlainGlobal,
+  isStatic,
+  type Rename,
+  renamed,
+  withLength,
+  withoutAttributes,
+} from './declare.ts';
 import type { Fate } from './fates.ts';
+import { Group } from './group.ts';
 import { isCondition, type Part, type UnitText } from './model.ts';
-import { headOf, type SourcePlan } from './plan.ts';
+import type { SourcePlan } from './plan.ts';
 import type { Syntax } from './syntax.ts';
-import { closing, type Token, tokensOf } from './tokens.ts';
+import { type Token, tokensOf } from './tokens.ts';
 
 /** Begins the names of functions that replace the kernel's, and of copies. */
 export const prefix = 'klpp_';
@@ -48,12 +66,6 @@ export interface WriteInput {
 /** Writes a unit's part of a source livepatch. */
 export function writeUnit(input: WriteInput): WrittenUnit {
   return new Writer(input).run();
-}
-
-interface Rename {
-  readonly to: string;
-  /** A pointer to a replaced function stays one to the kernel's own, which leads to the new one. */
-  readonly callsOnly: boolean;
 }
 
 class Writer {
@@ -303,7 +315,7 @@ class Writer {
     );
     for (const [path, header] of headers) {
       const own = path.startsWith(folder) ? path.slice(folder.length) : '';
-      if (direct.has(own)) this.#headers.set(own, header);
+      if (own !== '' && direct.has(own)) this.#headers.set(own, header);
       else {
         const name = path.replace(/[^A-Za-z0-9.]+/g, '_');
         this.#headers.set(name, header);
@@ -497,41 +509,6 @@ class Writer {
   }
 }
 
-/** A conditional of the source, written when something in it is. */
-class Group {
-  readonly #pending: string[];
-  #isOpen = false;
-  isEmpty = true;
-  /** The branch has code that this configuration leaves out. */
-  hasInactive = false;
-
-  constructor(directive: string) {
-    this.#pending = [directive];
-  }
-
-  open(out: string[]): void {
-    if (this.#isOpen) return;
-    this.#isOpen = true;
-    out.push('', ...this.#pending);
-  }
-
-  turn(out: string[], directive: string): void {
-    const lines = [...(this.isEmpty && this.hasInactive ? [untaken] : []), directive];
-    if (this.#isOpen) out.push(...lines);
-    else this.#pending.push(...lines);
-    this.isEmpty = true;
-    this.hasInactive = false;
-  }
-
-  close(out: string[], directive: string): void {
-    if (!this.#isOpen) return;
-    if (this.isEmpty && this.hasInactive) out.push(untaken);
-    out.push(directive, '');
-  }
-}
-
-const untaken = '#error "this branch was not taken in the configuration that the livepatch was made for"';
-
 const keysBlock = [
   '/*',
   " * The kernel cannot turn a livepatch's jumps on and off with the static keys of a module: they are read instead.",
@@ -545,178 +522,3 @@ const keysBlock = [
   '#define static_key_true(key) likely(READ_ONCE((key)->enabled.counter) != 0)',
   '',
 ].join('\n');
-
-function definitionOf(text: UnitText, name: string): Part | undefined {
-  const parts = text.byKey.get(name) ?? [];
-  const isIt = (part: Part) => part.definitions.some((one) => one.key === name && one.meaning === 'function');
-  return parts.find((part) => part.fromHeader && isIt(part)) ?? parts.find(isIt);
-}
-
-function isStatic(part: Part, name: string): boolean {
-  return part.definitions.some((one) => one.name === name && one.isStatic);
-}
-
-function isPlainGlobal(part: Part, name: string): boolean {
-  return !isStatic(part, name);
-}
-
-/** True when the source itself says `name(…)` in front of the body. */
-function hasPlainHead({ item }: Part, name: string): boolean {
-  if (item.body < 0) return false;
-  return item.tokens
-    .slice(0, item.body)
-    .some(
-      ({ text, kind }, index) => kind === 'name' && text === name && item.tokens[index + 1]?.text === '(',
-    );
-}
-
-/** The argument of a macro out of which it makes the name of a function; `undefined` for a function that is written out. */
-function argumentThatNames(part: Part, name: string): string | undefined {
-  if (hasPlainHead(part, name)) return undefined;
-  const { tokens, body } = part.item;
-  const open = tokens.findIndex(({ text }) => text === '(');
-  if (open < 0 || (body >= 0 && open > body)) return undefined;
-  const close = closing(tokens, open);
-  const names = tokens
-    .slice(open + 1, close)
-    .filter(({ kind, text }) => kind === 'name' && name.includes(text));
-  return names.sort((a, b) => b.text.length - a.text.length)[0]?.text;
-}
-
-const inlineWords =
-  /^(inline|__inline|__inline__|__always_inline|noinline|noinline_for_stack|__maybe_unused|__init|__exit|notrace|__sched|__ref|__latent_entropy)$/;
-
-/** What stands in front of a function's body, without `static` and what concerns inlining. */
-function headTokens(tokens: readonly Token[], source: string, base: number): string {
-  let out = '';
-  let from = (tokens[0]?.start ?? base) - base;
-  for (const token of tokens) {
-    if (token.kind === 'name' && (token.text === 'static' || inlineWords.test(token.text))) {
-      out += source.slice(from, token.start - base);
-      from = token.end - base;
-      while (/\s/.test(source[from] ?? '')) from++;
-    }
-  }
-  const last = tokens.at(-1);
-  return out + source.slice(from, last ? last.end - base : source.length);
-}
-
-/** The declarator of a function out of preprocessed text. */
-function declarationIn(expanded: string, name: string): string {
-  const tokens = tokensOf(withoutAttributes(expanded), false);
-  const at = tokens.findIndex(({ text }, index) => text === name && tokens[index + 1]?.text === '(');
-  if (at < 0) return `void ${name}(void)`;
-  let begin = at;
-  while (begin > 0 && !/^[;}]$/.test(tokens[begin - 1].text)) begin--;
-  const end = closing(tokens, at + 1);
-  return tokens
-    .slice(begin, end + 1)
-    .filter(({ text }) => !/^(static|inline|extern)$/.test(text))
-    .map(({ text }) => text)
-    .join(' ');
-}
-
-function withoutAttributes(text: string): string {
-  const tokens = tokensOf(text, false);
-  let out = '';
-  let from = 0;
-  for (let index = 0; index < tokens.length; index++) {
-    if (!/^__attribute(__)?$/.test(tokens[index].text)) continue;
-    const close = closing(tokens, index + 1);
-    out += text.slice(from, tokens[index].start);
-    from = tokens[close].end;
-    index = close;
-  }
-  return `${out}${text.slice(from)}`.trim().replace(/\s+/g, ' ');
-}
-
-const sectionWords =
-  /^(__read_mostly|__ro_after_init|__cacheline_aligned|__cacheline_aligned_in_smp|____cacheline_aligned|____cacheline_aligned_in_smp|__initdata|__initconst|__maybe_unused|__used|__refdata|__page_aligned_bss|__page_aligned_data)$/;
-
-/** A definition of variables as a declaration: without `static`, initialisers and places. */
-function externOf(text: string): string {
-  const head = headOf(text);
-  const tokens = tokensOf(head);
-  let out = '';
-  let from = 0;
-  for (const token of tokens) {
-    if (token.kind !== 'name' || !(token.text === 'static' || sectionWords.test(token.text))) continue;
-    out += head.slice(from, token.start);
-    from = token.end;
-    if (token.text === 'static') while (/\s/.test(head[from] ?? '')) from++;
-    else out = out.trimEnd();
-  }
-  const declared = `${out}${head.slice(from)}`.trim().replace(/\s+([,;])/g, '$1');
-  const ended = declared.endsWith(';') ? declared : `${declared};`;
-  return /^extern\b/.test(ended) ? ended : `extern ${ended}`;
-}
-
-/** Puts the length into `name[]`. */
-function withLength(text: string, name: string, length: number | undefined): string {
-  if (length === undefined) return text;
-  const tokens = tokensOf(text);
-  const at = tokens.findIndex(
-    ({ text: word }, index) =>
-      word === name && tokens[index + 1]?.text === '[' && tokens[index + 2]?.text === ']',
-  );
-  return at < 0 ? text : `${text.slice(0, tokens[at + 1].end)}${length}${text.slice(tokens[at + 2].start)}`;
-}
-
-/** A variable whose name stands in the parentheses of a macro. */
-function isMadeByMacro({ item }: Part, names: readonly string[]): boolean {
-  const { tokens } = item;
-  const written = new Set<string>();
-  let depth = 0;
-  let isValue = false;
-  for (const [index, { text, kind }] of tokens.entries()) {
-    if (text === '=' && depth === 0) isValue = true;
-    if (text === ',' && depth === 0) isValue = false;
-    if (/^[({[]$/.test(text)) {
-      // The parentheses of a pointer to a function: `(*name)(…)`.
-      const isPointer = text === '(' && tokens[index + 1]?.text === '*';
-      if (!isPointer) depth++;
-      else depth += 0;
-    } else if (/^[)}\]]$/.test(text)) depth = Math.max(0, depth - 1);
-    else if (depth === 0 && !isValue && kind === 'name') written.add(text);
-  }
-  return names.some((name) => !written.has(name));
-}
-
-/** Place of the `{` of a function's body in its source. */
-function bodyOf(source: string, { item }: Part): number {
-  const tokens = tokensOf(source);
-  if (item.body >= 0) return tokens[item.body]?.start ?? source.length;
-  return source.length;
-}
-
-/** Gives names others, members of structures apart. */
-function renamed(text: string, names: ReadonlyMap<string, string | Rename>): string {
-  if (names.size === 0) return text;
-  const tokens = tokensOf(text);
-  let out = '';
-  let from = 0;
-  tokens.forEach((token, index) => {
-    if (token.kind === 'directive') {
-      const inner = renamed(token.text.slice(1), names);
-      out += `${text.slice(from, token.start)}#${inner}`;
-      from = token.end;
-      return;
-    }
-    const name = token.kind === 'name' ? names.get(token.text) : undefined;
-    if (name === undefined) return;
-    const previous = tokens[index - 1]?.text;
-    if (previous === '.' || previous === '->' || /^(struct|union|enum|goto)$/.test(previous ?? '')) return;
-    if (typeof name !== 'string' && name.callsOnly && tokens[index + 1]?.text !== '(') return;
-    out += text.slice(from, token.start) + (typeof name === 'string' ? name : name.to);
-    from = token.end;
-  });
-  return out + text.slice(from);
-}
-
-/** Lines with code on them. */
-export function codeLines(text: string): number {
-  const lines = new Set<number>();
-  for (const { line, text: word } of tokensOf(text))
-    for (let more = 0; more <= (word.match(/\n/g)?.length ?? 0); more++) lines.add(line + more);
-  return lines.size;
-}
