@@ -27,7 +27,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'boot',
-          include: ['{packages,handbook}/**/*.boot.ts'],
+          include: ['{packages,handbook,samples}/**/*.boot.ts'],
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 900_000,

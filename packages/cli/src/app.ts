@@ -16,6 +16,7 @@ import { kernelRemoveCommand } from './commands/kernel-remove.ts';
 import { kernelShowCommand } from './commands/kernel-show.ts';
 import { loadCommand } from './commands/load.ts';
 import { matrixRoute } from './commands/matrix.ts';
+import { newCommand } from './commands/new.ts';
 import { proveCommand } from './commands/prove.ts';
 import { selftestCommand } from './commands/selftest.ts';
 import { showCommand } from './commands/show.ts';
@@ -70,6 +71,7 @@ const routes = buildRouteMap<string, Context>({
     selftest: selftestCommand,
     compare: compareCommand,
     who,
+    new: newCommand,
     status: statusCommand,
     load: loadCommand,
     disable: disableCommand,
