@@ -19,6 +19,7 @@ const sources = [
   'package-lock.json',
   'packages/pitfalls/*/page.mdx',
   'packages/cli/schemas/*.json',
+  'samples/**/*.{c,h,json,yaml}',
   'packages/prove/src/log/faults.ts',
   'packages/pitfalls/*/cases/**/*.{c,h}',
   'packages/{formats,findings,compare,livepatch,pitfalls}/**/*.ts',
