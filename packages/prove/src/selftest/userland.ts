@@ -18,38 +18,50 @@ const packages = [
   'util-linux',
 ];
 
-/** Programs, and the names that they go by in the VM where those differ. */
-const programs: Readonly<Record<string, readonly string[]>> = {
-  bash: [],
-  gawk: ['awk'],
-  grep: [],
-  sed: [],
-  diff: [],
-  kmod: ['insmod', 'rmmod', 'modprobe', 'modinfo', 'depmod', 'lsmod'],
-  sysctl: [],
-  dmesg: [],
-  getconf: [],
-  cat: [],
-  cp: [],
-  cut: [],
-  date: [],
-  dirname: [],
-  echo: [],
-  head: [],
-  id: [],
-  ls: [],
-  mkdir: [],
-  printf: [],
-  readlink: [],
-  rm: [],
-  seq: [],
-  sleep: [],
-  sort: [],
-  stat: [],
-  tail: [],
-  tr: [],
-  uname: [],
-  wc: [],
+/** Programs, as a script of the kernel's tests of 6.1 to 6.19 may call them. */
+const programs = [
+  ...['awk', 'bash', 'diff', 'dmesg', 'getconf', 'grep', 'kill', 'sed', 'sysctl'],
+  ...[
+    'basename',
+    'cat',
+    'chmod',
+    'comm',
+    'cp',
+    'cut',
+    'date',
+    'dirname',
+    'echo',
+    'env',
+    'expr',
+    'head',
+    'id',
+    'ln',
+    'ls',
+  ],
+  ...[
+    'mkdir',
+    'mktemp',
+    'mv',
+    'nproc',
+    'printf',
+    'readlink',
+    'rm',
+    'seq',
+    'sleep',
+    'sort',
+    'stat',
+    'tail',
+    'tee',
+  ],
+  ...['test', 'timeout', 'touch', 'tr', 'uname', 'uniq', 'wc'],
+] as const;
+
+/** Names of programs that are links in the packages, or made so when those are installed. */
+const links: Readonly<Record<string, string>> = {
+  awk: 'gawk',
+  ...Object.fromEntries(
+    ['depmod', 'insmod', 'lsmod', 'modinfo', 'modprobe', 'rmmod'].map((name) => [name, 'kmod']),
+  ),
 };
 
 const programFolders = ['bin', 'sbin', 'usr/bin', 'usr/sbin'];
@@ -94,17 +106,22 @@ export async function testUserland(options: Parameters<typeof unpackPackages>[1]
   const folder = await realpath(unpacked);
   const files = new Map<string, Uint8Array>();
   const needed = new Set<string>();
-  for (const [name, others] of Object.entries(programs)) {
-    let found: Uint8Array | undefined;
-    for (const place of programFolders) found ??= await readInside(folder, join(place, name));
+  const firstOf = async (places: readonly string[], name: string) => {
+    for (const place of places) {
+      const found = await readInside(folder, join(place, name));
+      if (found) return found;
+    }
+    return undefined;
+  };
+  for (const name of new Set([...programs, ...Object.keys(links)])) {
+    const found = await firstOf(programFolders, links[name] ?? name);
     if (!found) throw new Error(`the packages have no program ${name}`);
-    for (const each of [name, ...others]) files.set(`/bin/${each}`, found);
+    files.set(`/bin/${name}`, found);
     for (const library of neededLibraries(found)) needed.add(library);
   }
   // What is added while a set is walked is walked too.
   for (const name of needed) {
-    let found: Uint8Array | undefined;
-    for (const place of libraryFolders) found ??= await readInside(folder, join(place, name));
+    const found = await firstOf(libraryFolders, name);
     if (!found) throw new Error(`the packages have no library ${name}`);
     files.set(name === loader ? `/lib64/${name}` : `/lib/x86_64-linux-gnu/${name}`, found);
     for (const library of neededLibraries(found)) needed.add(library);
