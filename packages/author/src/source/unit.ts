@@ -228,6 +228,7 @@ export class UnitSource {
           ...symbols.findings,
           ...positions.findings,
           ...(readsKeys ? [keysFinding(unit.source, unit.owner)] : []),
+          ...namesFindings(unit.source, plan),
         ],
       };
     }
@@ -318,6 +319,27 @@ function prune(
 }
 
 const noSymbols: Symbols = { symbols: [], moduleKeys: [], findings: [] };
+
+/** Functions that print their own names have others now. */
+function namesFindings(unit: string, plan: SourcePlan): Finding[] {
+  const names = [...plan.modes].flatMap(([part, mode]) => {
+    if (mode !== 'text' || !/\b__(func|FUNCTION)__\b/.test(part.expanded)) return [];
+    return part.definitions.flatMap(({ name, meaning }) => {
+      const kind = meaning === 'function' ? plan.functions.get(name)?.kind : undefined;
+      return kind === 'replace' || kind === 'copy' ? [name] : [];
+    });
+  });
+  if (names.length === 0) return [];
+  return [
+    {
+      id: 'source-function-name',
+      severity: 'note',
+      what: `${[...new Set(names)].sort().join(', ')} ${names.length === 1 ? 'uses its own name' : 'use their own names'} (__func__), which ${names.length === 1 ? 'begins' : 'begin'} with ${prefix} here`,
+      next: 'write the old name into the text if anybody looks for it in the log',
+      at: { unit },
+    },
+  ];
+}
 
 function keysFinding(unit: string, object: string): Finding {
   return {
