@@ -2,10 +2,12 @@ import {
   type ElfFile,
   EM,
   readElf,
+  readRela,
   readSymbols,
   type Section,
   SHF,
   SHN,
+  SHT,
   STB,
   STT,
   type SymbolTable,
@@ -16,9 +18,14 @@ import type { KlpRelocation, Livepatch } from './read-types.ts';
 /** A KLP relocation with where it stands and what it does, in words. */
 export interface ExplainedRelocation {
   readonly relocation: KlpRelocation;
-  /** The function or variable whose bytes are written, and how far in: `klpp_foo`, 0x1a; the section where no symbol covers the place. */
+  /**
+   * The function or variable whose bytes are written, and how far in: `klpp_foo`, 0x1a. Of an entry in a table beside the code, the place
+   * that it is about. The section where no symbol covers the place.
+   */
   readonly user: string;
   readonly offset: number;
+  /** The table that holds the entry; absent for code and variables. */
+  readonly table?: string;
   /** What the code does with the symbol: `call` and `jump` are told from the instruction, everything else is `refer`. */
   readonly use: 'call' | 'jump' | 'refer';
   /** `bar of the module ext4, the 2nd of that name`. */
@@ -57,9 +64,11 @@ export function explainRelocations(ko: Uint8Array, livepatch: Livepatch): Explai
   const patched = new Set(livepatch.patch?.objects.map(({ name }) => name) ?? []);
   return livepatch.klpRelocations.map((relocation) => {
     const section = elf.sections.find(({ name }) => name === relocation.target);
-    const place = section && places.at(section, relocation.offset);
+    const own = section && places.at(section, relocation.offset);
+    const entry = section && !own ? places.ofEntry(section, relocation.offset) : undefined;
+    const place = own ?? entry;
     const user = place?.name ?? relocation.target;
-    const offset = place ? relocation.offset - place.start : relocation.offset;
+    const offset = place?.offset ?? relocation.offset;
     const use = section ? useOf(elf, section, relocation) : 'refer';
     const symbol =
       relocation.symbolObject === undefined || relocation.name === undefined
@@ -68,8 +77,12 @@ export function explainRelocations(ko: Uint8Array, livepatch: Livepatch): Explai
     const when = whenOf(relocation.patchedObject, livepatch, patched);
     const size = relocation.size ?? 0;
     const verb = { call: 'call', jump: 'jump to', refer: 'refer to' }[use];
-    const words = `the ${size} bytes at ${user}+0x${offset.toString(16)} ${verb} ${symbol}; ${when}`;
-    return { relocation, user, offset, use, symbol, when, words };
+    const at = `${user}+0x${offset.toString(16)}`;
+    const subject = entry
+      ? `the entry of ${relocation.target} for ${at} refers to`
+      : `the ${size} bytes at ${at} ${verb}`;
+    const table = entry ? { table: relocation.target } : {};
+    return { relocation, user, offset, ...table, use, symbol, when, words: `${subject} ${symbol}; ${when}` };
   });
 }
 
@@ -89,12 +102,28 @@ function useOf(elf: ElfFile, section: Section, { offset }: KlpRelocation): Expla
   return 'refer';
 }
 
+/** Bytes of an entry of the tables that KLP relocations occur in; each begins with the distance to the code that it is about. */
+const entrySizes: Readonly<Record<string, number>> = { '.static_call_sites': 8, __jump_table: 16 };
+
+/** A place with a name. */
+interface Place {
+  readonly name: string;
+  /** Bytes from the start of what has the name. */
+  readonly offset: number;
+}
+
 /** Named stretches of a module's sections. */
 class Places {
+  readonly #elf: ElfFile;
+  readonly #symbols: SymbolTable;
+  /** Where the entries of a table lead, by section and offset of the entry. */
+  readonly #entries = new Map<number, Map<number, Place | undefined>>();
   readonly #bySection = new Map<number, { name: string; start: number; end: number; rank: number }[]>();
 
   constructor(elf: ElfFile) {
     const symbols = readSymbols(elf);
+    this.#elf = elf;
+    this.#symbols = symbols;
     for (let index = 1; index < symbols.count; index++) {
       const section = symbols.section[index];
       const type = symbols.type[index];
@@ -114,7 +143,35 @@ class Places {
     for (const list of this.#bySection.values()) list.sort((a, b) => a.start - b.start || a.rank - b.rank);
   }
 
-  at({ index }: Section, offset: number): { readonly name: string; readonly start: number } | undefined {
+  /** The code that an entry of a table is about. */
+  ofEntry(section: Section, offset: number): Place | undefined {
+    const size = entrySizes[section.name];
+    if (size === undefined) return undefined;
+    let known = this.#entries.get(section.index);
+    if (!known) {
+      known = this.#readEntries(section, size);
+      this.#entries.set(section.index, known);
+    }
+    return known.get(offset - (offset % size));
+  }
+
+  #readEntries({ index }: Section, size: number): Map<number, Place | undefined> {
+    const entries = new Map<number, Place | undefined>();
+    for (const rela of this.#elf.sections) {
+      if (rela.type !== SHT.RELA || rela.info !== index || (rela.flags & SHF.RELA_LIVEPATCH) !== 0) continue;
+      const table = readRela(this.#elf, rela);
+      for (let at = 0; at < table.count; at++) {
+        const symbol = table.symbol[at];
+        if (table.offset[at] % size !== 0 || symbol >= this.#symbols.count) continue;
+        const target = this.#elf.sections[this.#symbols.section[symbol]];
+        const place = target && this.at(target, this.#symbols.value[symbol] + table.addend[at]);
+        entries.set(table.offset[at], place);
+      }
+    }
+    return entries;
+  }
+
+  at({ index }: Section, offset: number): Place | undefined {
     const list = this.#bySection.get(index);
     if (!list) return undefined;
     let low = 0;
@@ -127,7 +184,8 @@ class Places {
     const last = list[low - 1];
     // Of several names at one place, the one that a trace would show.
     for (let at = low - 1; at >= 0 && list[at].start === last.start; at--)
-      if (offset < list[at].end && (at === 0 || list[at - 1].start !== last.start)) return list[at];
+      if (offset < list[at].end && (at === 0 || list[at - 1].start !== last.start))
+        return { name: list[at].name, offset: offset - list[at].start };
     return undefined;
   }
 }

@@ -2,7 +2,7 @@ import { archOf, modelOf, type ObjectModel, type Piece } from '@klpkit/compare';
 import { UsageError } from '@klpkit/findings';
 import { FormatError, readElf, readModuleBytes, type Section, SHT, sectionBytes } from '@klpkit/formats';
 import { type Kernel, type KernelImage, loadImage, loadModule } from '@klpkit/kernel';
-import { parseKlpSymbol, readLivepatch } from '@klpkit/livepatch';
+import { type LivepatchFunction, parseKlpSymbol, readLivepatch } from '@klpkit/livepatch';
 import { align, listInstructions } from '../report/index.ts';
 import { similarNames } from '../symbols/index.ts';
 
@@ -44,17 +44,18 @@ export async function disassemble(
   name: string,
   kernel?: Kernel,
 ): Promise<Disassembly> {
-  const bytes = await readModuleBytes(packed);
   let model: ObjectModel;
+  let replaced: (LivepatchFunction & { readonly object: string })[];
   try {
+    const bytes = await readModuleBytes(packed);
     model = modelOf(readElf(bytes));
+    replaced = (readLivepatch(bytes).patch?.objects ?? []).flatMap((object) =>
+      object.functions.map((one) => ({ ...one, object: object.name })),
+    );
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     throw new UsageError(`${file}: ${error.message}`);
   }
-  const replaced = (readLivepatch(bytes).patch?.objects ?? []).flatMap((object) =>
-    object.functions.map((one) => ({ ...one, object: object.name })),
-  );
   const isText = (piece: Piece) => model.kindOf(piece.section) === 'text';
   const byOldName = replaced.find((one) => one.oldName === name)?.newSymbol;
   const piece = [name, ...(byOldName === undefined ? [] : [byOldName])]

@@ -120,18 +120,21 @@ export function showRelocatable(
       reads,
       frees,
     })),
-    relocations: explainRelocations(bytes, livepatch).map(({ relocation, user, offset, use, words }) => ({
-      user,
-      section: relocation.target,
-      offset,
-      size: relocation.size,
-      use,
-      object: relocation.symbolObject,
-      name: relocation.name,
-      sympos: relocation.sympos,
-      patched: relocation.patchedObject,
-      words,
-    })),
+    relocations: explainRelocations(bytes, livepatch).map(
+      ({ relocation, user, offset, table, use, words }) => ({
+        user,
+        section: relocation.target,
+        offset,
+        size: relocation.size,
+        ...(table === undefined ? {} : { table }),
+        use,
+        object: relocation.symbolObject,
+        name: relocation.name,
+        sympos: relocation.sympos,
+        patched: relocation.patchedObject,
+        words,
+      }),
+    ),
     livepatch,
   } satisfies ShownLivepatch;
 }

@@ -83,6 +83,8 @@ export interface ShownLivepatch extends Omit<ShownModule, 'kind'> {
     readonly section: string;
     readonly offset: number;
     readonly size: number | undefined;
+    /** The table beside the code whose entry it is. */
+    readonly table?: string;
     readonly use: 'call' | 'jump' | 'refer';
     readonly object: string | undefined;
     readonly name: string | undefined;
