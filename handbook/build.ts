@@ -19,6 +19,7 @@ const sources = [
   'package-lock.json',
   'packages/pitfalls/*/page.mdx',
   'packages/cli/schemas/*.json',
+  'packages/cli/src/{app.ts,commands/*.ts}',
   'samples/**/*.{c,h,json,yaml}',
   'packages/prove/src/log/faults.ts',
   'packages/pitfalls/*/cases/**/*.{c,h}',
@@ -44,7 +45,7 @@ export async function isSiteFresh(): Promise<boolean> {
 }
 
 /**
- * Builds the site into {@link siteFolder}, examples first. The old one stays where it is until the new one is complete.
+ * Builds the site into {@link siteFolder}, examples and help texts first. The old one stays where it is until the new one is complete.
  *
  * @param onLine gets the lines that the site's builder prints
  * @throws {Error} with the last lines of the builder, when it fails
@@ -52,6 +53,7 @@ export async function isSiteFresh(): Promise<boolean> {
 export async function buildSite(onLine: (line: string) => void = () => {}): Promise<void> {
   const madeOf = await fingerprint();
   await (await import('./examples.ts')).makeExamples();
+  await (await import('./commands.ts')).writeCommands();
   const fresh = `${siteFolder}.${process.pid}.tmp`;
   try {
     await astro(['build', '--outDir', fresh], onLine);

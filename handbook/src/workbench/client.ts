@@ -1,4 +1,4 @@
-import type { CodeView, Request, Response, TableView, View } from './protocol.ts';
+import type { CodeView, GraphView, Request, Response, TableView, View } from './protocol.ts';
 
 /** A request without its number. */
 type Ask = Request extends infer One ? (One extends { id: number } ? Omit<One, 'id'> : never) : never;
@@ -63,6 +63,12 @@ export class Client {
   async search(table: string, query: string): Promise<TableView> {
     const answer = await this.#ask({ type: 'search', table, query });
     return (answer as Response & { table: TableView }).table;
+  }
+
+  /** Who calls whom. @throws {Refused} */
+  async graph(): Promise<GraphView> {
+    const answer = await this.#ask({ type: 'graph' });
+    return (answer as Response & { graph: GraphView }).graph;
   }
 
   /** The code behind a key of a cell. @throws {Refused} */

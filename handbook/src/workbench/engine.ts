@@ -9,6 +9,7 @@ import {
   readElf,
   readModuleBytes,
 } from '@klpkit/formats';
+import { graphOf } from './graph.ts';
 import { openImage } from './kernel-image.ts';
 import { openModule, type ReadModule, readModule } from './livepatch.ts';
 import { objectTables, pieceCode } from './object-tables.ts';
@@ -73,6 +74,7 @@ function openOne(read: Read): Opened {
     },
     tables: objectTables(model),
     code: (key) => pieceCode(model, key),
+    graph: () => graphOf(model, new Set()),
   };
 }
 

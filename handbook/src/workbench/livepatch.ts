@@ -2,6 +2,7 @@ import { modelOf, type ObjectModel } from '@klpkit/compare';
 import { type ElfFile, FormatError, readModuleInfo, splitSignature } from '@klpkit/formats';
 import { checkRules, explainRelocations, type Livepatch, readLivepatch } from '@klpkit/livepatch';
 import { checkLivepatch, type Judgement, type LivepatchEvidence, shadowUses } from '@klpkit/pitfalls';
+import { graphOf } from './graph.ts';
 import { codeOfFinding, judged, verdictOf } from './judged.ts';
 import { codeCell, objectTables, pieceCode, sectionTable } from './object-tables.ts';
 import { hex, type Opened, plural } from './opened.ts';
@@ -66,6 +67,17 @@ export function openModule(read: ReadModule): Opened {
       infoTable(elf),
     ].filter(({ count }) => count > 0),
     code: (key) => model && pieceCode(model, key),
+    ...(model
+      ? {
+          graph: () =>
+            graphOf(
+              model,
+              new Set(
+                functions.flatMap(({ newSymbol }) => model.named(newSymbol ?? '').map(({ name }) => name)),
+              ),
+            ),
+        }
+      : {}),
   };
 }
 

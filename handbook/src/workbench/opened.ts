@@ -1,12 +1,15 @@
+import type { Graph } from './graph.ts';
 import type { CodeView, View } from './protocol.ts';
 import type { Table } from './table.ts';
 
 /** What was opened, with all of its rows and code; stays in the worker. */
 export interface Opened {
-  readonly view: Omit<View, 'tables'>;
+  readonly view: Omit<View, 'tables' | 'hasGraph'>;
   readonly tables: readonly Table[];
   /** The code behind a key of {@link View}'s cells; `undefined` for a key that means nothing. */
   code(key: string): CodeView | undefined;
+  /** Who calls whom; absent where there is no code to ask, `undefined` for more than can be drawn. */
+  graph?(): Graph | undefined;
 }
 
 /** The page of a pitfall; findings without a number have none. */

@@ -53,7 +53,11 @@ export function startWorkbench(root: HTMLElement): void {
         );
       };
       const search = (table: string, query: string) => client.search(table, query);
-      result.replaceChildren(title, more(files), ...showView(view, { search, code }));
+      result.replaceChildren(
+        title,
+        more(files),
+        ...showView(view, { search, code, graph: () => client.graph() }),
+      );
       status.textContent = `${names}: read in ${Math.round(milliseconds)} ms`;
       root.dataset.state = 'shown';
       root.dataset.milliseconds = String(Math.round(performance.now() - start));

@@ -23,6 +23,7 @@ import {
 } from '@klpkit/pitfalls';
 import { align } from '../../../packages/author/src/report/align.ts';
 import { listInstructions } from '../../../packages/author/src/report/listing.ts';
+import { graphOf } from './graph.ts';
 import { judged, verdictOf } from './judged.ts';
 import type { ReadModule } from './livepatch.ts';
 import { objectTables } from './object-tables.ts';
@@ -90,6 +91,7 @@ export function openComparison(before: NamedObject, after: NamedObject): Opened 
       ...objectTables(after.model).map((table) => ({ ...table, title: `${table.title} (after)` })),
     ].filter(({ count }) => count > 0),
     code: (key) => changeCode(comparison, touched, key) ?? afterCode(after.model, key),
+    graph: () => graphOf(after.model, new Set(touched.map(({ name, after }) => after?.name ?? name))),
   };
 }
 

@@ -40,6 +40,14 @@ export interface View {
   /** Pitfalls that were not looked for, by what that would have needed. */
   readonly unchecked?: readonly { readonly missing: string; readonly ids: readonly string[] }[];
   readonly tables: readonly TableView[];
+  /** True when a graph of calls and copies can be drawn. */
+  readonly hasGraph: boolean;
+}
+
+/** A drawn graph: SVG, and the same in words. */
+export interface GraphView {
+  readonly svg: string;
+  readonly words: readonly string[];
 }
 
 /** A finding with the page of its pitfall, where it has one, and the code that it is about. */
@@ -66,6 +74,7 @@ export type Request = { readonly id: number } & (
   | { readonly type: 'open'; readonly files: readonly { readonly name: string; readonly blob: Blob }[] }
   | { readonly type: 'search'; readonly table: string; readonly query: string }
   | { readonly type: 'code'; readonly key: string }
+  | { readonly type: 'graph' }
 );
 
 /** What the worker answers; `refused` is one line for the reader. */
@@ -73,6 +82,7 @@ export type Response = { readonly id: number } & (
   | { readonly view: View; readonly milliseconds: number }
   | { readonly table: TableView }
   | { readonly code: CodeView }
+  | { readonly graph: GraphView }
   | { readonly refused: string }
 );
 

@@ -1,9 +1,11 @@
 import { make } from './dom.ts';
-import type { Cell, FindingView, TableView, View } from './protocol.ts';
+import type { Cell, FindingView, GraphView, TableView, View } from './protocol.ts';
 
 /** What the shown view asks for. */
 export interface Actions {
   search(table: string, query: string): Promise<TableView>;
+  /** Draws who calls whom. */
+  graph(): Promise<GraphView>;
   /** Shows the code behind a key. */
   code(key: string): void;
 }
@@ -23,6 +25,7 @@ export function showView(view: View, actions: Actions): HTMLElement[] {
     ...(view.findings ? [findings(view.findings, actions)] : []),
     ...(view.unchecked && view.unchecked.length > 0 ? [unchecked(view.unchecked)] : []),
     ...view.tables.map((table, index) => tableSection(table, index < 2, actions)),
+    ...(view.hasGraph ? [graphSection(actions)] : []),
   ];
 }
 
@@ -81,6 +84,57 @@ function unchecked(list: NonNullable<View['unchecked']>): HTMLElement {
       }),
     ),
   );
+}
+
+/** The graph is drawn when it is opened. */
+function graphSection(actions: Actions): HTMLElement {
+  const place = make('div', { role: 'status' });
+  const details = make(
+    'details',
+    {},
+    make('summary', {}, make('h3', {}, 'Who calls whom, and who holds a copy')),
+    place,
+  );
+  details.addEventListener(
+    'toggle',
+    async () => {
+      place.textContent = 'drawing …';
+      try {
+        const { svg, words } = await actions.graph();
+        const drawn = new DOMParser().parseFromString(svg, 'image/svg+xml').documentElement;
+        for (const title of drawn.querySelectorAll('title')) title.remove();
+        drawn.setAttribute('role', 'img');
+        drawn.setAttribute('aria-label', 'Graph of calls and copies; the list below says the same');
+        place.replaceChildren(
+          make(
+            'p',
+            { class: 'soft' },
+            'A line is a call, a dashed line a copy that the compiler put inside. Dashed boxes are elsewhere in the kernel, bold ones are what this is about.',
+          ),
+          make(
+            'div',
+            {
+              class: 'scroll graph',
+              tabindex: '0',
+              role: 'region',
+              'aria-label': 'Graph of calls and copies',
+            },
+            drawn,
+          ),
+          make(
+            'details',
+            {},
+            make('summary', {}, 'The same in words'),
+            make('ul', {}, ...words.map((line) => make('li', {}, line))),
+          ),
+        );
+      } catch (error) {
+        place.textContent = error instanceof Error ? error.message : String(error);
+      }
+    },
+    { once: true },
+  );
+  return details;
 }
 
 function codeButton(text: string, key: string, actions: Actions): HTMLElement {

@@ -36,7 +36,8 @@ async function answer(request: Request): Promise<Response> {
       })),
     );
     opened = await open(files);
-    const view = { ...opened.view, tables: opened.tables.map((table) => searchTable(table)) };
+    const tables = opened.tables.map((table) => searchTable(table));
+    const view = { ...opened.view, tables, hasGraph: opened.graph !== undefined };
     return { id, view, milliseconds: performance.now() - start };
   }
   if (!opened) throw new FormatError('no file is open');
@@ -44,6 +45,12 @@ async function answer(request: Request): Promise<Response> {
     const table = opened.tables.find((one) => one.id === request.table);
     if (!table) throw new FormatError(`there is no table ${request.table}`);
     return { id, table: searchTable(table, request.query) };
+  }
+  if (request.type === 'graph') {
+    const graph = opened.graph?.();
+    if (!graph) throw new FormatError('there are too many functions to draw, or none that calls another');
+    const { Graphviz } = await import('@hpcc-js/wasm-graphviz');
+    return { id, graph: { svg: (await Graphviz.load()).dot(graph.dot), words: graph.words } };
   }
   const code = opened.code(request.key);
   if (!code) throw new FormatError('there is no code to show');
