@@ -32,6 +32,7 @@ const livepatch: LivepatchProof = {
   ],
   findings: [],
   blockers: [],
+  timelines: [],
   boot: 0,
   seconds: 1,
 };

@@ -1,4 +1,5 @@
 import { formatFinding } from '@klpkit/findings';
+import { formatTimeline } from './timeline/format.ts';
 import type { CheckOutput, CheckResult, LivepatchProof, Pass, Proof } from './types.ts';
 
 /** Options of {@link formatProof}. */
@@ -67,6 +68,8 @@ function formatLivepatch(proof: LivepatchProof, width: number, maxLines: number)
     }
     if (proof.blockers.length > maxLines) lines.push(`    and ${proof.blockers.length - maxLines} more`);
   }
+  const slow = proof.timelines.filter(({ outcome, tasks }) => outcome !== 'complete' || tasks.length > 0);
+  for (const timeline of slow) lines.push(...formatTimeline(timeline, maxLines).map((line) => `  ${line}`));
   for (const finding of proof.findings) {
     const text = formatFinding({ ...finding, what: `${finding.what} [${finding.step}]` });
     for (const line of text.split('\n')) lines.push(`  ${line}`);

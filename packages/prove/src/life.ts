@@ -3,6 +3,7 @@ import { errnoName, explainErrno } from './log/faults.ts';
 import { expectedTaint, newTaints, type ProofFinding, stagingTaint } from './log/scan.ts';
 import { replyError, replyText, type Session, startSession } from './session.ts';
 import type { Targets } from './targets.ts';
+import { readStateChanges, type StateChange, timelines } from './timeline/timeline.ts';
 import { livepatchFolder, patchingMs, watchTransition } from './transition.ts';
 import type { Blocker, Check, CheckResult, LivepatchProof, Pass, PatchedObject } from './types.ts';
 import { type Vm, VmDied } from './vm/vm.ts';
@@ -44,6 +45,9 @@ class PassFailed extends Error {
   }
 }
 
+/** Milliseconds between two looks at the states of all tasks during a transition; each costs about 5 under emulation. */
+const sampleMs = '50';
+
 /** Taints after which a kernel's word counts for little: a bad page, an oops, a warning, a lockup. */
 const brokenTaints = (1 << 5) | (1 << 7) | (1 << 9) | (1 << 14);
 
@@ -58,12 +62,14 @@ export async function proveOne(
   const passes: Pass[] = [];
   const modules = livepatch.objects.filter(({ name }) => name !== 'vmlinux').map(({ name }) => name);
   let died: LivepatchProof['died'];
+  let seen: StateChange[] = [];
   let isReusable = true;
   let checks: CheckResult[] = [];
   let order: Pass['order'] = 'vmlinux';
   const context: PassContext = { guest, session, livepatch, modules, blockers };
   try {
     const taintBefore = await readTaint(session);
+    await session.ask('watch', [sampleMs]);
     for (const name of guest.further) await loadTarget(context, name, []);
     const orders: Pass['order'][] = modules.length === 0 ? ['vmlinux'] : ['livepatch-first', 'targets-first'];
     for (order of orders) {
@@ -75,6 +81,7 @@ export async function proveOne(
       if (!isDone.isOk) break;
     }
     judgeTargets(context, passes);
+    seen = readStateChanges((await session.ask('watch', ['0'], { limit: 1 << 20 })).output);
     const taintAfter = await readTaint(session);
     const isStaging = [...modules, ...guest.further]
       .flatMap((name) => guest.targets.order(name))
@@ -124,6 +131,11 @@ export async function proveOne(
       passes,
       findings,
       blockers,
+      timelines: timelines(
+        passes.flatMap(({ steps }) => steps.flatMap(({ log }) => log)),
+        seen,
+        blockers,
+      ),
       ...(died && { died }),
       seconds: session.span.end - session.span.start,
     },

@@ -233,6 +233,7 @@ function notBooted(livepatch: PreparedLivepatch, error: VmDied, boot: number): L
     passes: [],
     findings: notBootedFindings(error),
     blockers: [],
+    timelines: [],
     died: { step, how: error.death, message: error.message },
     boot,
     seconds: 0,

@@ -31,6 +31,8 @@ export interface Session {
   readonly current: string;
   /** Messages of the last step. */
   readonly lastLog: readonly KernelMessage[];
+  /** Tells of the step that is under way, before it is done. */
+  say(words: string): void;
   /** What the kernel has said so far in the step that is under way. */
   peek(): Promise<readonly KernelMessage[]>;
   /** Seconds of the guest of the first and the last reply. */
@@ -97,6 +99,9 @@ export function startSession(vm: Vm, label: string, onStep: (name: string) => vo
     find(finding) {
       const isKnown = findings.some(({ id, what }) => id === finding.id && what === finding.what);
       if (!isKnown) findings.push({ ...finding, step: current });
+    },
+    say(words) {
+      onStep(`${current}: ${words}`);
     },
     async peek() {
       peeked.push(...readKmsg((await ask('log', [], { limit: 1 << 20 })).output));

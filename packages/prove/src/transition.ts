@@ -5,6 +5,9 @@ import type { Blocker } from './types.ts';
 /** Root of what the kernel shows of livepatches. */
 export const livepatchFolder = '/sys/kernel/livepatch';
 
+/** And after this long more they are told of: the kernel tries about once a second. */
+const namingMs = 1200;
+
 /** After this long a transition is watched with the kernel's debug messages on: they name the reasons. */
 const quietMs = 3000;
 
@@ -73,11 +76,18 @@ export async function watchTransition(
     if (replyError(early) !== 'ETIMEDOUT' && direction === 'patching')
       return { isOk: false, outcome: replyError(early) };
     await debug('+p');
-    const late = await ask('wait', args, { timeoutMs: stallMs(functions) - quietMs });
-    if (late.status !== 0) {
+    const find = async () => {
       const state = direction === 'patching' ? '0' : '1';
-      tasks = readTasks((await ask('tasks', [state], { limit: 1 << 18 })).output);
+      return readTasks((await ask('tasks', [state], { limit: 1 << 18 })).output);
+    };
+    let late = await ask('wait', args, { timeoutMs: namingMs });
+    if (late.status !== 0) {
+      // Whoever waits is told soon; the verdict takes its time.
+      const named = withReasons(await find(), await session.peek());
+      if (named.length > 0) session.say(`${blockerWords(named)} keeps the transition from its end`);
+      late = await ask('wait', args, { timeoutMs: stallMs(functions) - quietMs - namingMs });
     }
+    if (late.status !== 0) tasks = await find();
     await debug('-p');
     if (late.status === 0) return { isOk: true, outcome: 'complete, slowly' };
     return { isOk: false, outcome: `stuck: ${replyText(late) || replyError(late)}` };
@@ -94,17 +104,20 @@ export async function watchTransition(
   }
   const named = withReasons(tasks, session.lastLog);
   blockers.push(...named);
-  const [first] = named;
-  const others = named.length > 1 ? ` and ${named.length - 1} more` : '';
-  const who = first
-    ? `${first.name}:${first.tid} ${first.reason ?? `is in ${first.stack[0] ?? 'user space or running'}`}${others}`
-    : 'no task that could be found';
   session.find({
     id: 'stuck-transition',
     severity: 'error',
-    what: `the ${direction} transition is stuck after ${Math.round(stallMs(functions) / 1000)} s: ${who}`,
+    what: `the ${direction} transition is stuck after ${Math.round(stallMs(functions) / 1000)} s: ${blockerWords(named)}`,
     why: 'a task that never leaves a function that is being replaced keeps the transition from its end; in production it will too',
     next: 'patch a function that the task does not sleep in, or the functions that it calls; do not force the transition; klpkit explain KLP402 says more',
   });
   return false;
+}
+
+/** Tasks that block, in a sentence's words. */
+export function blockerWords(tasks: readonly Blocker[]): string {
+  const [first] = tasks;
+  if (!first) return 'no task that could be found';
+  const others = tasks.length > 1 ? ` and ${tasks.length - 1} more` : '';
+  return `${first.name}:${first.tid} ${first.reason ?? `is in ${first.stack[0] ?? 'user space or running'}`}${others}`;
 }

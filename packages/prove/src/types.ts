@@ -1,5 +1,6 @@
 import type { KernelMessage } from './log/kmsg.ts';
 import type { ProofFinding } from './log/scan.ts';
+import type { Timeline } from './timeline/timeline.ts';
 import type { Accel } from './vm/accel.ts';
 import type { Death } from './vm/vm.ts';
 
@@ -144,6 +145,8 @@ export interface LivepatchProof {
   readonly findings: readonly ProofFinding[];
   /** Tasks that kept a transition from its end. */
   readonly blockers: readonly Blocker[];
+  /** Its transitions, in order: which task switched when. */
+  readonly timelines: readonly Timeline[];
   /** The step in which the VM died. */
   readonly died?: { readonly step: string; readonly how: Death; readonly message: string };
   /** Which of {@link Proof.boots} it ran in, from 0. */

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '@klpkit/findings';
 import type { Kernel } from '@klpkit/kernel';
-import type { GivenModule, Scenario, ScenarioRequest, ScenarioResult } from '@klpkit/prove';
+import type { GivenModule, Scenario, ScenarioRequest, ScenarioResult, Timeline } from '@klpkit/prove';
 import type { Context } from '../context.ts';
 import { Exit, type ExitCode } from '../exit.ts';
 import type { Answer } from '../schemas.ts';
@@ -136,13 +136,7 @@ export async function proveScenarios(
     await writeFileAtomic(flags.transcript, transcriptOf(results));
     context.say(`transcript: ${flags.transcript}`);
   }
-  if (flags.report !== undefined) {
-    const { writeFileAtomic } = await import('@klpkit/host');
-    await mkdir(flags.report, { recursive: true });
-    await writeFileAtomic(join(flags.report, 'report.json'), `${JSON.stringify(answer, undefined, 2)}\n`);
-    await writeFileAtomic(join(flags.report, 'transcript.txt'), transcriptOf(results));
-    context.say(`report: ${join(flags.report, 'report.json')}`);
-  }
+  if (flags.report !== undefined) await writeReport(context, flags.report, answer, transcriptOf(results));
   if (context.isJson) context.answer(answer);
   return outcome === 'passed' ? Exit.done : outcome === 'not-passed' ? Exit.findings : Exit.nothing;
 }
@@ -162,21 +156,6 @@ function transcriptOf(results: readonly ScenarioResult[]): string {
 /** A result as the answer has it; its timelines are drawn into the folder of the report. */
 async function told(result: ScenarioResult, folder: string | undefined, number: number) {
   const { timelines, boot, ...rest } = result;
-  const drawn = [];
-  for (const [i, timeline] of timelines.entries()) {
-    if (folder === undefined) {
-      drawn.push(timeline);
-      continue;
-    }
-    const [{ timelineSvg }, { writeFileAtomic }] = await Promise.all([
-      import('@klpkit/prove'),
-      import('@klpkit/host'),
-    ]);
-    const svg = `${number}-${result.name}-${String(i + 1).padStart(2, '0')}.svg`;
-    await mkdir(folder, { recursive: true });
-    await writeFileAtomic(join(folder, svg), timelineSvg(timeline));
-    drawn.push({ ...timeline, svg });
-  }
   const how = boot && {
     accel: boot.accel,
     how: boot.how,
@@ -184,5 +163,41 @@ async function told(result: ScenarioResult, folder: string | undefined, number: 
     ...(boot.problem === undefined ? {} : { problem: boot.problem }),
     ...(boot.readySeconds === undefined ? {} : { readySeconds: boot.readySeconds }),
   };
+  const drawn = await drawTimelines(timelines, folder, `${number}-${result.name}`);
   return { ...rest, timelines: drawn, ...(how && { boot: how }) };
+}
+
+/** Timelines as an answer has them: each drawn into the folder of the report where there is one, and the file's name beside it. */
+export async function drawTimelines(
+  timelines: readonly Timeline[],
+  folder: string | undefined,
+  name: string,
+): Promise<readonly (Timeline & { readonly svg?: string })[]> {
+  if (folder === undefined) return timelines;
+  const [{ timelineSvg }, { writeFileAtomic }] = await Promise.all([
+    import('@klpkit/prove'),
+    import('@klpkit/host'),
+  ]);
+  await mkdir(folder, { recursive: true });
+  const drawn: (Timeline & { svg: string })[] = [];
+  for (const [i, timeline] of timelines.entries()) {
+    const svg = `${name}-${String(i + 1).padStart(2, '0')}.svg`;
+    await writeFileAtomic(join(folder, svg), timelineSvg(timeline));
+    drawn.push({ ...timeline, svg });
+  }
+  return drawn;
+}
+
+/** Writes the report of a proof: the answer and the transcript, beside the drawings. */
+export async function writeReport(
+  context: Context,
+  folder: string,
+  answer: object,
+  transcript: string,
+): Promise<void> {
+  const { writeFileAtomic } = await import('@klpkit/host');
+  await mkdir(folder, { recursive: true });
+  await writeFileAtomic(join(folder, 'report.json'), `${JSON.stringify(answer, undefined, 2)}\n`);
+  await writeFileAtomic(join(folder, 'transcript.txt'), transcript);
+  context.say(`report: ${join(folder, 'report.json')}`);
 }

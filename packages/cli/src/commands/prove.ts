@@ -294,24 +294,29 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
       freshBoot: flags.freshBoot,
       transcript,
     });
-    if (context.isJson) {
-      const answer: Answer<'prove'> = {
-        command: 'prove',
-        outcome: proof.verdict === 'proven' ? 'proven' : 'not-proven',
-        kernel: proof.kernel,
-        livepatches: proof.livepatches,
-        boots: proof.boots.map(({ accel, how, savedState, problem, readySeconds }) => ({
-          accel,
-          how,
-          ...(savedState === undefined ? {} : { savedState }),
-          ...(problem === undefined ? {} : { problem }),
-          ...(readySeconds === undefined ? {} : { readySeconds }),
+    const { drawTimelines, writeReport } = await import('./prove-scenario.ts');
+    const answer: Answer<'prove'> = {
+      command: 'prove',
+      outcome: proof.verdict === 'proven' ? 'proven' : 'not-proven',
+      kernel: proof.kernel,
+      livepatches: await Promise.all(
+        proof.livepatches.map(async (one, i) => ({
+          ...one,
+          timelines: await drawTimelines(one.timelines, flags.report, `${i + 1}-${one.name}`),
         })),
-        transcript,
-        seconds: proof.seconds,
-      };
-      context.answer(answer);
-    }
+      ),
+      boots: proof.boots.map(({ accel, how, savedState, problem, readySeconds }) => ({
+        accel,
+        how,
+        ...(savedState === undefined ? {} : { savedState }),
+        ...(problem === undefined ? {} : { problem }),
+        ...(readySeconds === undefined ? {} : { readySeconds }),
+      })),
+      transcript,
+      seconds: proof.seconds,
+    };
+    if (flags.report !== undefined) await writeReport(context, flags.report, answer, formatTranscript(proof));
+    if (context.isJson) context.answer(answer);
     context.say(`transcript: ${transcript}`);
     return proof.verdict === 'proven' ? Exit.done : Exit.findings;
   }),

@@ -3,11 +3,11 @@ import { expectedTaint, newTaints, stagingTaint } from '../log/scan.ts';
 import { type Judge, replyText, type Session, startSession } from '../session.ts';
 import type { Targets } from '../targets.ts';
 import { readStateChanges, type StateChange, type Timeline, timelines } from '../timeline/timeline.ts';
+import { blockerWords } from '../transition.ts';
 import type { Blocker } from '../types.ts';
 import { type Vm, VmDied } from '../vm/vm.ts';
 import type { ScenarioResult, ScenarioStepResult, Stall } from './result.ts';
 import { errorWords, type StepContext, takeStep } from './steps.ts';
-import { blockerWords } from './transition.ts';
 import type { Scenario, ScenarioStep } from './types.ts';
 import { missingLine, shown, stepTitle, unwantedLine } from './words.ts';
 
@@ -40,7 +40,6 @@ class Follower {
   private readonly course: Course;
   private readonly session: Session;
   private readonly context: StepContext;
-  private readonly onStep: (label: string) => void;
   private readonly results: ScenarioStepResult[] = [];
   private readonly stalls: Stall[] = [];
   private readonly times: Timeline[] = [];
@@ -51,7 +50,6 @@ class Follower {
 
   constructor(vm: Vm, course: Course, onStep: (label: string) => void) {
     this.course = course;
-    this.onStep = onStep;
     this.session = startSession(vm, course.scenario.name, onStep);
     this.context = {
       ...course,
@@ -243,7 +241,7 @@ class Follower {
       .slice(Math.max(0, from))
       .find(({ text }) => /^livepatch: klp_\w+: .*:\d+ (?:is|has) /.test(text));
     this.stalls.push({ ...stall, known: Math.min(stall.known, known?.seconds ?? stall.known) });
-    this.onStep(`${this.session.current}: ${blockerWords(stall.tasks)}`);
+    this.session.say(`${blockerWords(stall.tasks)} keeps the transition from its end`);
   }
 
   /** Fetches what the sampler saw; closes timelines from time to time, so that long runs stay small. */

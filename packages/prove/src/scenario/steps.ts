@@ -4,12 +4,12 @@ import { explainErrno, explainRefusal } from '../log/faults.ts';
 import type { KernelMessage } from '../log/kmsg.ts';
 import { replyError, replyText, type Session } from '../session.ts';
 import type { Targets } from '../targets.ts';
-import { livepatchFolder, patchingMs } from '../transition.ts';
+import { blockerWords, livepatchFolder, patchingMs } from '../transition.ts';
 import type { Blocker } from '../types.ts';
 import { plain } from '../vm/console.ts';
 import { startScript, stopScript } from './background.ts';
 import type { Stall } from './result.ts';
-import { blockerWords, settle } from './transition.ts';
+import { settle } from './transition.ts';
 import type { ScenarioStep } from './types.ts';
 import { excerpt, missingLine, shown, unwantedLine } from './words.ts';
 

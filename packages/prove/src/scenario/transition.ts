@@ -1,6 +1,6 @@
 import type { KernelMessage } from '../log/kmsg.ts';
 import { replyError, replyText, type Session } from '../session.ts';
-import { livepatchFolder, readTasks, withReasons } from '../transition.ts';
+import { blockerWords, livepatchFolder, readTasks, withReasons } from '../transition.ts';
 import type { Blocker } from '../types.ts';
 import type { Stall } from './result.ts';
 
@@ -59,12 +59,4 @@ export async function settle(
 /** When the kernel first said in these messages that it could not switch a task. */
 function firstKnown(log: readonly KernelMessage[]): number | undefined {
   return log.find(({ text }) => /^livepatch: klp_\w+: .*:\d+ (?:is|has) /.test(text))?.seconds;
-}
-
-/** Tasks that block, in a sentence's words. */
-export function blockerWords(tasks: readonly Blocker[]): string {
-  const [first] = tasks;
-  if (!first) return 'no task that could be found';
-  const others = tasks.length > 1 ? ` and ${tasks.length - 1} more` : '';
-  return `${first.name}:${first.tid} ${first.reason ?? `is in ${first.stack[0] ?? 'user space or running'}`}${others}`;
 }
