@@ -56,10 +56,8 @@ function observation(name: string, sleepers: readonly string[], evidence: string
 /** What a function calls that sleeps, when it has no way out: no return, and no jump out of it but to functions that do not come back. */
 function sleepersInEndlessLoop(model: ObjectModel, piece: Piece): string[] {
   const sleepers: string[] = [];
-  for (const part of partsOf(model, piece)) {
-    const parts = new Set(partsOf(model, piece));
-    const steps = model.arch.steps(model.content(part));
-    if (steps.some(({ isEnd }) => isEnd)) return [];
+  const parts = new Set(partsOf(model, piece));
+  for (const part of parts) {
     for (const reference of model.referencesOf(part)) {
       if (!isBranch(model, part, reference)) continue;
       const name = targetName(reference);
@@ -70,5 +68,8 @@ function sleepersInEndlessLoop(model: ObjectModel, piece: Piece): string[] {
       if (mayBeAsleepIn(name)) sleepers.push(name);
     }
   }
+  if (sleepers.length === 0) return [];
+  // Decoding takes its time, and few functions are left.
+  for (const part of parts) if (model.arch.steps(model.content(part)).some(({ isEnd }) => isEnd)) return [];
   return unique(sleepers);
 }

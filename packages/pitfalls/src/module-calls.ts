@@ -24,15 +24,28 @@ export function kernelName(symbol: string): string {
   return parseKlpSymbol(symbol)?.name ?? symbol;
 }
 
-/** Calls out of a module, function by function in the module's order. */
-export function kernelCalls(model: ObjectModel): KernelCall[] {
-  return model.pieces.filter(({ kind }) => kind === 'function').flatMap((piece) => callsOf(model, piece));
+/** Calls out of a module to functions of those names, function by function in the module's order. */
+export function kernelCalls(model: ObjectModel, names: ReadonlySet<string>): KernelCall[] {
+  const { symbols } = model;
+  let isThere = false;
+  // Most modules call none of them.
+  for (let index = 1; index < symbols.count && !isThere; index++)
+    isThere = symbols.section[index] === 0 && names.has(kernelName(symbols.name(index)));
+  if (!isThere) return [];
+  return model.pieces
+    .filter(({ kind }) => kind === 'function')
+    .flatMap((piece) => callsOf(model, piece, names));
 }
 
-/** Calls out of the module that one function makes. */
-export function callsOf(model: ObjectModel, piece: Piece): KernelCall[] {
+/**
+ * Calls out of the module that one function makes.
+ *
+ * @param names of the functions that are meant; absent: all
+ */
+export function callsOf(model: ObjectModel, piece: Piece, names?: ReadonlySet<string>): KernelCall[] {
   const wanted = model.referencesOf(piece).flatMap((reference) => {
     const name = nameOf(reference);
+    if (names && (name === undefined || !names.has(name))) return [];
     return name !== undefined && isBranch(model, piece, reference) ? [{ name, reference }] : [];
   });
   // Decoding is slow, and most calls are asked for their names alone.

@@ -22,9 +22,11 @@ const places: Readonly<Record<string, { id: number; size?: number; callback?: nu
   klp_shadow_free_all: { id: 0, callback: 1 },
 };
 
+const shadowFunctions: ReadonlySet<string> = new Set(Object.keys(places));
+
 /** Calls of the shadow-variable API in a module, in the module's order. */
 export function shadowCalls(model: ObjectModel): ShadowCall[] {
-  return kernelCalls(model).flatMap((call) => {
+  return kernelCalls(model, shadowFunctions).flatMap((call) => {
     const place = places[call.name];
     if (!place) return [];
     const at = (index: number | undefined) => (index === undefined ? undefined : call.args[index]);

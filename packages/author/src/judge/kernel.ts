@@ -81,13 +81,6 @@ function suffixed(names: Iterable<string>): Map<string, string[]> {
 
 function imageView(image: KernelImage): ObjectView {
   const { symbols, elf } = image;
-  const relatives = lazy(() =>
-    suffixed(
-      (function* () {
-        for (let index = 0; index < symbols.count; index++) yield symbols.name(index);
-      })(),
-    ),
-  );
   const indexOf = (name: string, sympos: number): number | undefined => symbols.find(name)[placeOf(sympos)];
   /** Symbols at an address, from the first to the one behind the last. */
   const around = (address: number): [number, number] => {
@@ -116,7 +109,11 @@ function imageView(image: KernelImage): ObjectView {
         address: symbols.address[index],
         type: String.fromCharCode(symbols.type[index]),
       })),
-    relatives: (name) => relatives().get(name) ?? [],
+    // The names are sorted already, and what has a suffix itself has no relatives.
+    relatives: (name) =>
+      name === '' || name.indexOf('.', 1) > 0
+        ? []
+        : [...new Set(symbols.startingWith(`${name}.`).map((index) => symbols.name(index)))],
     namesAt(name, sympos) {
       const index = indexOf(name, sympos);
       if (index === undefined) return [];

@@ -2,7 +2,7 @@ import { modelOf, type ObjectModel } from '@klpkit/compare';
 import { UsageError } from '@klpkit/findings';
 import { type ElfFile, ET, FormatError, readElf, readModuleBytes } from '@klpkit/formats';
 import type { Kernel, OnProgress } from '@klpkit/kernel';
-import { checkRules, type Livepatch, readLivepatch } from '@klpkit/livepatch';
+import { checkRules, type KlpLayout, type Livepatch, readLivepatch, usualLayout } from '@klpkit/livepatch';
 import { checkLivepatch, type Judgement, type LivepatchEvidence, replacements } from '@klpkit/pitfalls';
 import { kernelEvidence } from './kernel.ts';
 import { placementsOf } from './placements.ts';
@@ -63,7 +63,7 @@ async function livepatchEvidence(
       throw new FormatError(`elf: type ${elf.type} at offset 16, a module has 1 (relocatable)`);
     const first = readLivepatch(bytes);
     const about = kernel && (await kernelEvidence(kernel, objectsOf(first)));
-    const livepatch = about ? readLivepatch(bytes, about.layout) : first;
+    const livepatch = about && !isUsual(about.layout) ? readLivepatch(bytes, about.layout) : first;
     const model = modelIfReadable(elf);
     return {
       file,
@@ -78,6 +78,11 @@ async function livepatchEvidence(
     if (!(error instanceof FormatError)) throw error;
     throw new UsageError(`${file}: ${error.message}`, 'give a livepatch module, livepatch-NAME.ko');
   }
+}
+
+/** Whether the kernel has its structures as those that a module is read with first. */
+function isUsual(layout: KlpLayout): boolean {
+  return JSON.stringify(layout) === JSON.stringify(usualLayout);
 }
 
 /** The objects that a livepatch patches or refers to. */

@@ -16,6 +16,8 @@ export interface KernelSymbols {
    * The place in this array + 1 is what livepatch calls `sympos`.
    */
   find(name: string): readonly number[];
+  /** Indices of the symbols whose names begin so, ordered by name, bytewise, and then by address. */
+  startingWith(prefix: string): readonly number[];
   /** The last symbol at or below `address` in the same group (per-CPU and absolute, or the image); -1 when there is none. */
   indexAt(address: number): number;
 }
@@ -70,6 +72,24 @@ export function makeSymbols(arrays: SymbolArrays): KernelSymbols {
     return length - text.length;
   };
 
+  const startsWith = (index: number, prefix: string): boolean => {
+    const start = nameStart[index];
+    if (nameStart[index + 1] - start < prefix.length) return false;
+    for (let at = 0; at < prefix.length; at++) if (names[start + at] !== prefix.charCodeAt(at)) return false;
+    return true;
+  };
+
+  /** Place in `byName` of the first symbol whose name is not before a text. */
+  const firstFrom = (text: string): number => {
+    let low = 0;
+    for (let high = count; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (compareTo(byName[middle], text) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+
   const self: SymbolsWithArrays = {
     count,
     address,
@@ -83,14 +103,15 @@ export function makeSymbols(arrays: SymbolArrays): KernelSymbols {
       return name;
     },
     find(name) {
-      let low = 0;
-      for (let high = count; low < high; ) {
-        const middle = (low + high) >> 1;
-        if (compareTo(byName[middle], name) < 0) low = middle + 1;
-        else high = middle;
-      }
       const found: number[] = [];
-      for (; low < count && compareTo(byName[low], name) === 0; low++) found.push(byName[low]);
+      for (let low = firstFrom(name); low < count && compareTo(byName[low], name) === 0; low++)
+        found.push(byName[low]);
+      return found;
+    },
+    startingWith(prefix) {
+      const found: number[] = [];
+      for (let low = firstFrom(prefix); low < count && startsWith(byName[low], prefix); low++)
+        found.push(byName[low]);
       return found;
     },
     indexAt(wanted) {
