@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
 import { inTemporaryFolder } from '@klpkit/host';
-import { type Kernel, parseConfig, type Unit, unitKey } from '@klpkit/kernel';
+import { type Kernel, kernelConfig, type Unit, unitKey } from '@klpkit/kernel';
 import { type LivepatchPlan, longestObjectName } from '@klpkit/livepatch';
 import { assessUnit, type Unchecked, worstFirst } from '@klpkit/pitfalls';
 import { assertCompiler, type CompiledUnit, compileAll, compileUnit } from '../compile/index.ts';
@@ -173,7 +172,7 @@ class Build {
   /** From the patches to what each unit gives to the livepatch, judged. */
   async #judgeFix(patches: readonly PatchText[]): Promise<JudgedFix> {
     const kernel = this.#kernel;
-    const config = parseConfig(await readFile(join(kernel.buildDir, '.config'), 'utf8'));
+    const config = await kernelConfig(kernel);
     const [fix] = await Promise.all([
       readFix(kernel.sourceDir, patches, {
         overrides: this.#overrides,
