@@ -16,7 +16,7 @@ export type WrittenBuild = Pick<BuiltLivepatch, 'ko' | 'report' | 'details'>;
 
 /** Writes a livepatch, its report and the report's page, each under a temporary name first; the module comes last. */
 export async function writeBuild(built: WrittenBuild, folder: string, file: string): Promise<BuildFiles> {
-  const { reportHtml, reportJson } = await import('@klpkit/author');
+  const { reportHtml, reportJson } = await import('@klpkit/author/report');
   const { writeFileAtomic } = await import('@klpkit/host');
   await mkdir(folder, { recursive: true });
   const path = (suffix: string) => join(folder, `${file}${suffix}`);

@@ -3,15 +3,10 @@ import type { Kernel } from '@klpkit/kernel';
 import type { LivepatchPlan } from '@klpkit/livepatch';
 import type { Extraction } from '../extract/index.ts';
 import type { Fix } from '../fix/index.ts';
-import {
-  type EditedFile,
-  type FunctionDetails,
-  makeReport,
-  openUnitSource,
-  type Report,
-  type ReportedUnit,
-  unitDetails,
-} from '../report/index.ts';
+import { type FunctionDetails, unitDetails } from '../report/details.ts';
+import type { EditedFile, Report } from '../report/index.ts';
+import { makeReport, type ReportedUnit } from '../report/make.ts';
+import { openUnitSource } from '../report/unit-source.ts';
 import type { JudgedUnit } from './unit.ts';
 
 /** All that is known when a build ends. */

@@ -3,7 +3,6 @@ import { type Finding, UsageError } from '@klpkit/findings';
 import type { Kernel, OnProgress } from '@klpkit/kernel';
 import type { Livepatch } from '@klpkit/livepatch';
 import { placementKey, replacements } from '@klpkit/pitfalls';
-import { whoInlines } from '../who/index.ts';
 
 /** Where the kernel's compiler put the functions that a livepatch replaces, and which of them could not be looked at. */
 export interface Placements {
@@ -18,6 +17,8 @@ export async function placementsOf(
   livepatch: Livepatch,
   options: { readonly onProgress?: OnProgress | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Placements> {
+  // Compiles, which most checks do without.
+  const { whoInlines } = await import('../who/index.ts');
   const placement = new Map<string, Placement>();
   const findings: Finding[] = [];
   for (const { object, oldName, sympos } of replacements(livepatch)) {

@@ -6,7 +6,8 @@ import { type LivepatchPlan, namedCallbacks } from '@klpkit/livepatch';
 import type { Extraction } from '../extract/index.ts';
 import { type EditedBy, editedBy } from '../fix/several.ts';
 import type { EditedFile } from './edits.ts';
-import { type Reason, type Report, type ReportFunction, type ReportUnit, reportVersion } from './schema.ts';
+import type { Reason, Report, ReportFunction, ReportUnit } from './schema.ts';
+import { reportVersion } from './version.ts';
 import { explainUnit, type UnitSource } from './why.ts';
 
 /** One fix as the report sees it. */

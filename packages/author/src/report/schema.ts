@@ -1,7 +1,5 @@
 import * as v from 'valibot';
-
-/** Version of the report's shape; a change that breaks readers makes it grow. */
-export const reportVersion = 1;
+import { reportVersion } from './version.ts';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const text = v.string();

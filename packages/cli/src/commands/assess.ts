@@ -49,7 +49,8 @@ export const assessCommand = buildCommand<Flags, string[], Context>({
     const policy = await readPolicy(flags.policy, first);
     const patches = await readPatches(paths);
     const kernel = await chooseKernel(flags.kernel);
-    const { assessFix, formatChanges } = await import('@klpkit/author');
+    const { assessFix } = await import('@klpkit/author/build');
+    const { formatChanges } = await import('@klpkit/author/report');
     const assessed = await assessFix(kernel, patches, {
       onStep: (step) => sayStep(context, step),
       onProgress: context.progress.report,

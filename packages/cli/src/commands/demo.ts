@@ -91,7 +91,7 @@ export const demoCommand = buildCommand<Flags, [], Context>({
       'Before and after are compiled; before must be the shipped code to the byte; what changed is cut out.',
       `klpkit build ${patchPath} --kernel ${kernel.id} --name demo -o ${flags.out}`,
     );
-    const { buildLivepatch } = await import('@klpkit/author');
+    const { buildLivepatch } = await import('@klpkit/author/build');
     const built = await buildLivepatch(kernel, [{ name: patchPath, text: patch }], {
       name: 'livepatch_demo',
       onStep: (done) => sayStep(context, done),

@@ -52,7 +52,7 @@ export const upgradeCommand = buildCommand<Flags, [string, string], Context>({
       })),
     );
     const kernel = await kernelFor(flags.kernel, newer.bytes);
-    const { checkUpgrade } = await import('@klpkit/author');
+    const { checkUpgrade } = await import('@klpkit/author/judge');
     const { answer, readPolicy } = await import('../policy.ts');
     const { isTooMuch, sayJudgement, writeSarif } = await import('../judged.ts');
     const policy = await readPolicy(flags.policy, newerPath);
