@@ -127,7 +127,7 @@ export const buildCommandRoute = buildCommand<Flags, string[], Context>({
     const names = livepatchNames(flags.name, first);
     const patches = await readPatches(paths);
     const kernel = await chooseKernel(flags.kernel);
-    const { buildLivepatch } = await import('@klpkit/author');
+    const { buildLivepatch } = await import('@klpkit/author/build');
     context.say(`${context.paint('heading', names.module)} for ${kernel.id}`);
     const built = await buildLivepatch(kernel, patches, {
       name: names.module,
@@ -215,7 +215,7 @@ async function finish(
   built: Finished,
 ): Promise<ExitCode> {
   const files = await writeBuild(built, flags.out, file);
-  const { formatReport } = await import('@klpkit/author');
+  const { formatReport } = await import('@klpkit/author/report');
   const { plan, report, findings, steps } = built;
   if (context.isJson) {
     const { namedCallbacks } = await import('@klpkit/livepatch');

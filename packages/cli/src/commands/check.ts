@@ -59,7 +59,7 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
   },
   func: action('check', async (context, flags: Flags, path: string) => {
     const bytes = await readUserFile(path);
-    const { checkModule } = await import('@klpkit/author');
+    const { checkModule } = await import('@klpkit/author/judge');
     const { callbacksIn } = await import('@klpkit/livepatch');
     const file = basename(path);
     const kernel = await kernelFor(flags.kernel, bytes);
@@ -122,7 +122,7 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
   }),
 });
 
-type Evidence = Awaited<ReturnType<typeof import('@klpkit/author').checkModule>>['evidence'];
+type Evidence = Awaited<ReturnType<typeof import('@klpkit/author/judge').checkModule>>['evidence'];
 
 /** The instruction that a finding is about. */
 function codeAt({ model }: Evidence, { at }: Finding): string[] {
