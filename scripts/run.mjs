@@ -170,7 +170,7 @@ const hasSetUp = await Promise.all([installNpmPackages(), installDebianPackages(
 if (what === 'demo' && hasSetUp.includes(true)) say('');
 const node = pinnedNode();
 const bin = (name) => join(root, 'node_modules', name);
-if (what === 'demo') await steps(node, [['demo', [join(root, 'packages/cli/src/bin.ts'), 'demo', ...rest]]]);
+if (what === 'demo') await steps(node, [['demo', [join(root, 'packages/cli/src/klpkit.js'), 'demo', ...rest]]]);
 else
   await steps(node, [
     ['format and lint', [bin('@biomejs/biome/bin/biome'), 'ci', '.']],

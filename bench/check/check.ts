@@ -1,10 +1,11 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkModule } from '@klpkit/author';
+import { checkModule } from '@klpkit/author/judge';
 import { addKernel } from '@klpkit/kernel';
 import { pitfallOf } from '@klpkit/pitfalls';
 import { makeModule } from '../../packages/livepatch/src/testing/module.ts';
+import { generated } from './large.ts';
 
 /**
  * What `klpkit check` says of livepatches that build and work, where every error is a false alarm, and how long it takes for large ones.
@@ -88,21 +89,4 @@ async function large(): Promise<void> {
       `| ${functions} functions | ${(ko.length / 1e6).toFixed(1)} | ${relocations} | ${seconds.toFixed(2)} | ${(process.memoryUsage.rss() / 1e6).toFixed(0)} |`,
     );
   }
-}
-
-function generated(functions: number, uses: number): string {
-  const all = Array.from({ length: functions }, (_, index) => index);
-  const names = Array.from({ length: uses }, (_, index) => index);
-  return [
-    'extern int printk(const char *, ...);',
-    ...names.map((use) => `extern int ref_${use}(int);`),
-    ...all.map(
-      (index) =>
-        `static int state_${index}; int new_${index}(int x) { ${names.map((use) => `x += ref_${use}(x + state_${index});`).join(' ')} return x; }`,
-    ),
-    `static struct klp_func funcs[] = { ${all.map((index) => `{ "vfs_function_${index}", new_${index} }`).join(', ')}, { } };`,
-    'static struct klp_object objs[] = { { 0, funcs }, { } };',
-    'static struct klp_patch patch = { &__this_module, objs, 0, 1 };',
-    'init { return klp_enable_patch(&patch); }',
-  ].join('\n');
 }

@@ -1,12 +1,8 @@
 import { link, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildLivepatch, compileUnit } from '@klpkit/author';
-import { matchImage, matchModule, modelOf, readObjectModel } from '@klpkit/compare';
 import { cacheRoot } from '@klpkit/host';
 import { addKernel, type Kernel, loadImage, loadModule, openKernel, prepareImage } from '@klpkit/kernel';
-import { proveLivepatch } from '@klpkit/prove';
-import { someUnits } from './units.ts';
 
 // One step in a process of its own; the last line of the output is a JSON object with what it took.
 const [name, kernelId, ...args] = process.argv.slice(2) as [string, string, ...string[]];
@@ -45,6 +41,14 @@ const steps: Record<string, () => Promise<void>> = {
       await rm(cache, { recursive: true, force: true });
     }
   },
+  /** The command itself; what it says is dropped. */
+  async command() {
+    const { main } = await import('../../packages/cli/src/main.ts');
+    const drop = { write: () => true };
+    const argv = args[0] === '--help' ? args : [...args, '--kernel', kernelId];
+    const code = await main(argv, { stdout: drop, stderr: drop, env: process.env });
+    if (code > 1) throw new Error(`klpkit ${argv.join(' ')} ended with ${code}`);
+  },
   match: matchUnits,
   prove: () => prove(false),
   'prove-fresh': () => prove(true),
@@ -52,6 +56,8 @@ const steps: Record<string, () => Promise<void>> = {
 };
 
 async function build(kernel: Kernel, livepatch = 'livepatch_speed') {
+  // What a step needs is loaded by it, as the commands do.
+  const { buildLivepatch } = await import('@klpkit/author/build');
   const path = args.at(-1) as string;
   const result = await buildLivepatch(kernel, [{ name: 'fix.patch', text: await readFile(path, 'utf8') }], {
     name: livepatch,
@@ -62,6 +68,9 @@ async function build(kernel: Kernel, livepatch = 'livepatch_speed') {
 }
 
 async function matchUnits() {
+  const { compileUnit } = await import('@klpkit/author');
+  const { matchImage, matchModule, modelOf, readObjectModel } = await import('@klpkit/compare');
+  const { someUnits } = await import('./units.ts');
   const kernel = await openKernel(kernelId);
   const count = Number(args[0]);
   const units = await someUnits(kernel, count);
@@ -111,6 +120,7 @@ async function add() {
 }
 
 async function prove(freshBoot: boolean) {
+  const { proveLivepatch } = await import('@klpkit/prove');
   const kernel = await openKernel(kernelId);
   const count = Number(args[0]);
   const livepatches = [];

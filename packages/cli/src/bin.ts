@@ -1,12 +1,7 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module';
 import { constants } from 'node:os';
-import { join } from 'node:path';
-import { cacheRoot } from '@klpkit/host';
+import './start.js';
 
-// Keeps what the types were taken off, which else is most of the time of a short command; so the rest is imported later.
-// Not in the folder that Node would choose, which is below /tmp: other users could put code there.
-enableCompileCache(join(cacheRoot(), 'node'));
 const { main } = await import('./main.ts');
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -136,7 +136,7 @@ describe('klpkit build', () => {
   });
 
   it('names the program that is missing, with code 3', () => {
-    const bin = fileURLToPath(new URL('bin.ts', import.meta.url));
+    const bin = fileURLToPath(new URL('klpkit.js', import.meta.url));
     const path = written('tools.patch', patch);
     const { status, stderr } = spawnSync(process.execPath, [bin, 'build', path, '--kernel', kernel.id], {
       encoding: 'utf8',

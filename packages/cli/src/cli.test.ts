@@ -13,7 +13,7 @@ import { app } from './app.ts';
 import { schemas } from './schemas.ts';
 import { klpkit } from './testing/run.ts';
 
-const bin = fileURLToPath(new URL('bin.ts', import.meta.url));
+const bin = fileURLToPath(new URL('klpkit.js', import.meta.url));
 const schemaFolder = fileURLToPath(new URL('../schemas/', import.meta.url));
 let folder = '';
 

@@ -10,7 +10,7 @@ import { demoLine } from './demo-fix.ts';
 import { schemas } from './schemas.ts';
 import { klpkit } from './testing/run.ts';
 
-const bin = fileURLToPath(new URL('bin.ts', import.meta.url));
+const bin = fileURLToPath(new URL('klpkit.js', import.meta.url));
 let folder = '';
 
 beforeAll(() => {
