@@ -18,7 +18,7 @@ struct klp_module_reloc { void *sym; unsigned int sympos; } __attribute__((packe
 extern int listed(int), unlisted(int);
 ${array('vmlinux', '{ listed, 3 }')}
 int one(int x) { return x + state_a + listed(x); }
-static int helper(int x) { return x * state_c; }
+static __attribute__((noinline)) int helper(int x) { return x * state_c; }
 int two(int x) { return state_b + plain + unlisted(x) + helper(x); }
 static struct klp_func core[] = { { "old_two", two }, { } };
 static struct klp_func ext4[] = { { "old_one", one }, { } };
@@ -104,6 +104,7 @@ describe('whose code a section is', () => {
     };
     expect(of('.text.one')).toEqual(['ext4']);
     expect(of('.text.two')).toEqual(['vmlinux']);
+    expect(of('.text.helper')).toEqual(['vmlinux']);
     expect(of('.data')).toEqual(['ext4', 'vmlinux']);
     expect(of('.init.text')).toEqual([]);
   });
