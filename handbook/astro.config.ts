@@ -1,6 +1,5 @@
 import starlight from '@astrojs/starlight';
 import { defineConfig } from 'astro/config';
-import starlightLinksValidator from 'starlight-links-validator';
 import { plainPitfallPages } from './src/pitfall-pages.ts';
 import { sidebar } from './src/sidebar.ts';
 import { icedForBrowsers } from './vite-iced.ts';
@@ -25,7 +24,6 @@ export default defineConfig({
         MarkdownContent: './src/components/MarkdownContent.astro',
       },
       expressiveCode: { themes: ['github-dark', 'github-light'], styleOverrides: { borderRadius: '0.4rem' } },
-      plugins: [starlightLinksValidator()],
       tableOfContents: { minHeadingLevel: 2, maxHeadingLevel: 3 },
       lastUpdated: false,
       credits: false,

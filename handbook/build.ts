@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { glob, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { badLinks } from './dist-checks.ts';
 
 const handbook = import.meta.dirname;
 const root = join(handbook, '..');
@@ -48,7 +49,7 @@ export async function isSiteFresh(): Promise<boolean> {
  * Builds the site into {@link siteFolder}, examples and help texts first. The old one stays where it is until the new one is complete.
  *
  * @param onLine gets the lines that the site's builder prints
- * @throws {Error} with the last lines of the builder, when it fails
+ * @throws {Error} with the last lines of the builder when it fails, or with the links that lead nowhere
  */
 export async function buildSite(onLine: (line: string) => void = () => {}): Promise<void> {
   const madeOf = await fingerprint();
@@ -57,6 +58,8 @@ export async function buildSite(onLine: (line: string) => void = () => {}): Prom
   const fresh = `${siteFolder}.${process.pid}.tmp`;
   try {
     await astro(['build', '--outDir', fresh], onLine);
+    const { bad } = await badLinks(fresh);
+    if (bad.length > 0) throw new Error(`links that lead nowhere:\n${bad.join('\n')}`);
     await writeFile(join(fresh, '.made-of'), madeOf);
     await rm(siteFolder, { recursive: true, force: true });
     await rename(fresh, siteFolder);

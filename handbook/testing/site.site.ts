@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generated } from '../../bench/check/large.ts';
 import { makeModule } from '../../packages/livepatch/src/testing/module.ts';
 import { siteFolder } from '../build.ts';
+import { badLinks, traces } from '../dist-checks.ts';
 import { chapters } from '../src/page-list.ts';
 import { isWritten } from '../src/sidebar.ts';
 import { answer, openInWorkbench, openSite, type Site, type Visit } from './browser.ts';
-import { badLinks, traces } from './dist.ts';
 
 let site: Site;
 beforeAll(async () => {
