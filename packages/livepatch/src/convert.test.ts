@@ -14,6 +14,7 @@ import {
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { convertKlp } from './convert.ts';
+import { patchedObjectsOf } from './labels.ts';
 import { readLivepatch } from './read.ts';
 import { makeModule, readelf, sample } from './testing/module.ts';
 import type { Placeholder } from './types.ts';
@@ -291,5 +292,40 @@ describe('what cannot wait for a module', () => {
     const rela = findSection(elf, '.rela.data');
     elf.view.setBigUint64(rela?.offset ?? 0, 9n, true);
     expect(() => ids(bytes, 'vmlinux')).toThrow(/\.data\+0x9 needs 8 bytes, the section has 16/);
+  });
+});
+
+describe('a symbol of a module that code of several objects uses', () => {
+  const shared = `
+extern int ref_shared(int);
+int new_a(int x) { return ref_shared(x) + 1; }
+int new_b(int x) { return ref_shared(x) + 2; }
+static struct klp_func a[] = { { "old_a", new_a }, { } };
+static struct klp_func b[] = { { "old_b", new_b }, { } };
+static struct klp_object objs[] = { { "user_a", a }, { "user_b", b }, { } };
+static struct klp_patch patch = { &__this_module, objs, 0, 1 };
+init { return klp_enable_patch(&patch); }
+`;
+  const placeholder = {
+    symbol: 'ref_shared',
+    object: 'library',
+    name: 'shared',
+    sympos: 0,
+    patched: 'user_a',
+  };
+  const sections = (bytes: Uint8Array) => readLivepatch(bytes).klpRelocations.map((one) => one.section);
+
+  it('is resolved with each of them', async () => {
+    const bytes = await makeModule(shared);
+    expect(sections(convertKlp(bytes, [placeholder]))).toEqual([
+      '.klp.rela.user_a..text.new_a',
+      '.klp.rela.user_a..text.new_b',
+    ]);
+    const labels = patchedObjectsOf(readElf(bytes), readLivepatch(bytes));
+    const patchedIn = (section: number) => [...(labels.get(section) ?? [])][0];
+    expect(sections(convertKlp(bytes, [placeholder], { patchedIn }))).toEqual([
+      '.klp.rela.user_a..text.new_a',
+      '.klp.rela.user_b..text.new_b',
+    ]);
   });
 });
