@@ -125,11 +125,13 @@ class View {
       `${context.paint('heading', shown.file)}: ${what[shown.kind]}${named} for ${shown.machine}, ${plural(shown.bytes, 'byte')}`,
     );
     if (shown.kind === 'object') return;
-    const info = shown.info.filter(({ key }) => !['name', 'alias', 'parm', 'parmtype'].includes(key));
+    const info = shown.info.filter(
+      ({ key }) => this.#all || !['name', 'alias', 'parm', 'parmtype'].includes(key),
+    );
     for (const { key, value } of info) if (value !== '') context.say(`  ${key.padEnd(12)} ${value}`);
     context.say(`  ${'signature'.padEnd(12)} ${shown.isSigned ? 'signed' : 'none'}`);
     const aliases = shown.info.filter(({ key }) => key === 'alias').length;
-    if (aliases > 0) context.say(`  ${'aliases'.padEnd(12)} ${aliases}`);
+    if (aliases > 0 && !this.#all) context.say(`  ${'aliases'.padEnd(12)} ${aliases}`);
   }
 
   livepatch(shown: ShownLivepatch): void {
