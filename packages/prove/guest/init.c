@@ -156,7 +156,8 @@ static unsigned char round_of_samples;
 static int is_watching, is_moving;
 static char *watched;
 static size_t watched_len;
-static uint64_t last_sample, sample_ns;
+/* Looks grow rarer, up to eight times, while nothing changes. */
+static uint64_t last_sample, sample_ns, pause_ns;
 
 static int read_text(const char *path, char *text, size_t size)
 {
@@ -220,12 +221,14 @@ static void sample(void)
 {
 	DIR *processes, *threads;
 	struct dirent *process, *thread;
-	uint64_t now = now_ns();
+	uint64_t now = now_ns(), rest, pause_before = pause_ns;
 	char text[64], path[64];
+	size_t len_before;
 
-	if (!is_watching || now - last_sample < sample_ns)
+	if (!is_watching || now - last_sample < pause_ns)
 		return;
 	last_sample = now;
+	pause_ns = sample_ns;
 	/* Init has a state of its own during every transition. */
 	if (read_text("/proc/self/patch_state", text, sizeof(text)) || !strcmp(text, "-1")) {
 		if (is_moving)
@@ -234,6 +237,8 @@ static void sample(void)
 		task_count = 0;
 		return;
 	}
+	rest = pause_before * 2;
+	len_before = watched_len;
 	is_moving = 1;
 	round_of_samples++;
 	processes = opendir("/proc");
@@ -257,6 +262,8 @@ static void sample(void)
 		watched_line("0", text, -1, "-");
 		tasks[i--] = tasks[--task_count];
 	}
+	if (watched_len == len_before)
+		pause_ns = rest < 8 * sample_ns ? rest : 8 * sample_ns;
 	/* The walk took its time: the next is due that much later. */
 	last_sample = now_ns();
 }
@@ -272,7 +279,7 @@ static int do_watch(const char *how)
 	watched_len = 0;
 	if (strcmp(how, "take")) {
 		is_watching = atoi(how) > 0;
-		sample_ns = atoi(how) * 1000000ull;
+		pause_ns = sample_ns = atoi(how) * 1000000ull;
 		is_moving = 0;
 		task_count = 0;
 	}
