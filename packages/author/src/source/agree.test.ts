@@ -56,6 +56,7 @@ int init_module(void) { return klp_enable_patch(&patch); }
   }
 }
 
+const none = { copied: new Set<string>(), fromHeaders: new Set<string>(), referred: new Set<string>() };
 const patched = (helper: string) =>
   `extern int ${helper}(int); int new_patched(int a) { return ${helper}(a) + 3; }`;
 
@@ -66,7 +67,7 @@ describe('agreement', () => {
     const same = agreement(
       binary,
       livepatch(patched('helper'), [['patched', 'new_patched']], ['helper']),
-      new Set(),
+      none,
       usualLayout,
     );
     expect(same).toEqual({
@@ -92,7 +93,7 @@ describe('agreement', () => {
       agrees,
       differences,
       code: verdicts,
-    } = agreement(binary, source, new Set(['helper']), usualLayout);
+    } = agreement(binary, source, { ...none, copied: new Set(['helper']) }, usualLayout);
     expect(agrees).toBe(true);
     expect(differences).toEqual([
       {
@@ -113,7 +114,7 @@ describe('agreement', () => {
       ],
       ['helper', 'strange'],
     );
-    const { agrees, differences } = agreement(binary, source, new Set(), usualLayout);
+    const { agrees, differences } = agreement(binary, source, none, usualLayout);
     expect(agrees).toBe(false);
     expect(differences).toEqual([
       { what: 'only the source route replaces vmlinux:more,0' },

@@ -42,16 +42,25 @@ interface Side {
   readonly symbols: ReadonlySet<string>;
 }
 
+/** What the source route has of its own, where the kernel may have it as well. */
+export interface OwnCode {
+  /** Functions and variables that its files have copies of, by their names in the source. */
+  readonly copied: ReadonlySet<string>;
+  /** Functions that headers bring. */
+  readonly fromHeaders: ReadonlySet<string>;
+  /** Functions and variables of the units that its files refer to in the kernel. */
+  readonly referred: ReadonlySet<string>;
+}
+
 /**
  * Compares two livepatch modules of one fix.
  *
- * @param copied functions of which the source route has copies, by their names in the source
  * @throws {FormatError} for what is no module
  */
 export function agreement(
   binary: Uint8Array,
   source: Uint8Array,
-  copied: ReadonlySet<string>,
+  own: OwnCode,
   layout?: KlpLayout,
 ): Agreement {
   const left = readSide(binary, layout);
@@ -69,10 +78,16 @@ export function agreement(
   for (const symbol of [...left.symbols].filter((one) => !right.symbols.has(one)).sort())
     differences.push({
       what: `only the binary route refers to ${symbol}`,
-      ...whyOnlyBinary(symbol, copied, right),
+      ...whyOnlyBinary(symbol, own, right),
     });
+  const hasCopies = [...left.symbols].some(
+    (symbol) => !right.symbols.has(symbol) && own.copied.has(sourceName(nameIn(symbol))),
+  );
   for (const symbol of [...right.symbols].filter((one) => !left.symbols.has(one)).sort())
-    differences.push({ what: `only the source route refers to ${symbol}`, ...whyOnlySource(symbol, left) });
+    differences.push({
+      what: `only the source route refers to ${symbol}`,
+      ...whyOnlySource(symbol, left, own, hasCopies),
+    });
   const functions = [...left.functions.keys()].filter((name) => right.functions.has(name)).sort();
   const code = functions.flatMap((name): CodeAgreement[] => {
     const one = pieceOf(left, name);
@@ -124,7 +139,7 @@ function whyNotReplaced(entry: string): { why: string } | Record<never, never> {
 
 function whyOnlyBinary(
   symbol: string,
-  copied: ReadonlySet<string>,
+  { copied, fromHeaders }: OwnCode,
   source: Side,
 ): { why: string } | Record<never, never> {
   const name = nameIn(symbol);
@@ -134,12 +149,18 @@ function whyOnlyBinary(
   if (copied.has(plain)) return { why: `the source route has a copy of ${plain}` };
   if (/^__SC[KT]__/.test(name) && [...source.symbols].some((one) => nameIn(one).slice(7) === name.slice(7)))
     return { why: 'the source route makes the static call through the trampoline alone' };
+  if (fromHeaders.has(plain))
+    return { why: `a header brings ${plain}, which the source route compiles itself` };
   if (source.model.named(name).length > 0) return { why: 'the source route has a copy of it' };
   if (source.functions.has(symbol)) return { why: 'it is replaced, and the source route calls the new one' };
   return {};
 }
 
-function whyOnlySource(symbol: string, binary: Side): { why: string } | Record<never, never> {
+function whyOnlySource(
+  symbol: string,
+  binary: Side,
+  hasCopies: boolean,
+): { why: string } | Record<never, never> {
   const name = nameIn(symbol);
   const tracepoint = /^(?:__tracepoint_|__traceiter_|__SC[TK]__tp_func_)/.test(name);
   if (tracepoint) return { why: 'the binary route leaves a tracepoint of a module off' };
@@ -149,6 +170,11 @@ function whyOnlySource(symbol: string, binary: Side): { why: string } | Record<n
   if (has) return { why: 'the binary route has a copy of it' };
   if ([...binary.symbols].some((one) => sourceName(nameIn(one)) === name))
     return { why: 'the binary route refers to the clone that the compiler makes of it' };
+  if (referred.has(name))
+    return {
+      why: 'the compiler inlined it within the unit; the source route calls the one that the kernel has',
+    };
+  if (hasCopies) return { why: 'a function that the source route has a copy of refers to it' };
   return {};
 }
 

@@ -45,6 +45,10 @@ export interface SourceLivepatch {
   readonly steps: readonly SourceStep[];
   /** Functions and variables that the files have copies of, by their names in the source; sorted. */
   readonly copied: readonly string[];
+  /** Functions and variables of the units that the files refer to in the kernel, sorted. */
+  readonly referred: readonly string[];
+  /** Functions of the units that headers bring, sorted. */
+  readonly fromHeaders: readonly string[];
   /** Lines of code: of the patched functions, and of all that was written. */
   readonly lines: { readonly patched: number; readonly all: number };
 }
@@ -185,6 +189,8 @@ class Source {
       files,
       findings,
       steps: this.#steps,
+      fromHeaders: [...new Set(results.flatMap((result) => result.fromHeaders))].sort(),
+      referred: [...new Set(results.flatMap((result) => result.referred))].sort(),
       copied: [...new Set(results.flatMap((result) => result.copied))].sort(),
       lines: {
         patched: sum(results.map(({ written }) => written.lines.patched)),

@@ -13,7 +13,7 @@ import type { Overlay } from '../overlay/index.ts';
 import type { KernelNames } from '../symbols/index.ts';
 import { type Compiled, compileGenerated, type Diagnostic } from './compile.ts';
 import { type Expansion, expand } from './expansion.ts';
-import { decideFates, type Fates } from './fates.ts';
+import { decideFates, type Fate, type Fates, sourceName } from './fates.ts';
 import { neededHeaders } from './headers.ts';
 import { equalBytes, templatesIn, usedWords, wordsIn } from './includes.ts';
 import { isIncludedSource, type Part, readUnitText, type UnitText } from './model.ts';
@@ -39,6 +39,8 @@ export interface UnitResult {
   readonly positions: ReadonlyMap<string, { readonly name: string; readonly sympos: number }>;
   readonly symbols: Symbols;
   readonly copied: readonly string[];
+  readonly referred: readonly string[];
+  readonly fromHeaders: readonly string[];
   readonly findings: readonly Finding[];
 }
 
@@ -220,8 +222,10 @@ export class UnitSource {
         written: write(dropped, false),
         symbols,
         positions: positions.known,
-        copied: [...plan.functions, ...plan.variables].flatMap(([name, { kind }]) =>
-          kind === 'copy' ? [name] : [],
+        copied: named(plan, 'copy'),
+        referred: named(plan, 'refer'),
+        fromHeaders: judged.comparison.before.pieces.flatMap(({ kind, name }) =>
+          kind === 'function' && !text.byKey.has(sourceName(name)) ? [sourceName(name)] : [],
         ),
         findings: [
           ...found,
@@ -320,6 +324,11 @@ function prune(
 
 const noSymbols: Symbols = { symbols: [], moduleKeys: [], findings: [] };
 
+/** Functions and variables of one fate. */
+function named({ functions, variables }: SourcePlan, fate: Fate['kind']): string[] {
+  return [...functions, ...variables].flatMap(([name, { kind }]) => (kind === fate ? [name] : []));
+}
+
 /** Functions that print their own names have others now. */
 function namesFindings(unit: string, plan: SourcePlan): Finding[] {
   const names = [...plan.modes].flatMap(([part, mode]) => {
@@ -363,6 +372,8 @@ function failed(unit: string, what: string): UnitResult {
     symbols: noSymbols,
     positions: new Map(),
     copied: [],
+    referred: [],
+    fromHeaders: [],
     findings: [
       {
         id: 'source-failed',

@@ -41,7 +41,11 @@ export async function verifySource(
     return { outcome: 'nothing', findings: binary.findings, steps: source.steps };
   return {
     source,
-    agreement: agreement(binary.ko, built.module, new Set(source.copied)),
+    agreement: agreement(binary.ko, built.module, {
+      copied: new Set(source.copied),
+      fromHeaders: new Set(source.fromHeaders),
+      referred: new Set(source.referred),
+    }),
     modules: { binary: binary.ko, source: built.module },
   };
 }
