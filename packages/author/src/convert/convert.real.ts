@@ -159,6 +159,25 @@ ${functions('the_second()', 'number')}`);
     ]);
   });
 
+  it('takes what the patched module depends on, and is freed of depending on it before modpost', async () => {
+    const { ko, object } = await make(`${head}#include <linux/skbuff.h>
+int can_send(struct sk_buff *skb, int loop);
+static int klpp_raw_getname(void *sock, void *uaddr, int peer) { return can_send(NULL, 0); }
+static struct klp_func raw[] = { { .old_name = "raw_getname", .new_func = klpp_raw_getname }, { } };
+static struct klp_object objs[] = { { .name = "can_raw", .funcs = raw }, { } };
+static struct klp_patch patch = { .mod = THIS_MODULE, .objs = objs };
+${tail}`);
+    const expected = ['can_raw .klp.sym.can.can_send,0 .text.klpp_raw_getname'];
+    const linked = await convertModule(kernel, 'klp_converted.ko', ko);
+    expect(relocations(linked.module)).toEqual(expected);
+    expect(linked.findings.filter(({ severity }) => severity === 'warning').map(({ id }) => id)).toEqual([
+      'KLP304',
+    ]);
+    const finished = await convertModule(kernel, 'klp_converted.o', object);
+    expect(relocations(finished.module)).toEqual(expected);
+    expect(finished.findings.filter(({ severity }) => severity === 'warning')).toEqual([]);
+  });
+
   it('resolves symbols of vmlinux in its own section whatever a label says', async () => {
     const text = table(`extern int a asm("\\".klp.sym.rela.binfmt_misc.vmlinux.saved_command_line.0\\"");
 ${functions('1', 'a')}`);
