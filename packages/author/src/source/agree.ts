@@ -159,6 +159,7 @@ function whyOnlyBinary(
 function whyOnlySource(
   symbol: string,
   binary: Side,
+  { referred }: OwnCode,
   hasCopies: boolean,
 ): { why: string } | Record<never, never> {
   const name = nameIn(symbol);
