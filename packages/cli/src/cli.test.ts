@@ -123,6 +123,15 @@ describe('wrong usage ends with code 2 and says what to do', () => {
     [['prove', 'x.ko', '--expect-after', 'y'], '1 expectations of a kind, but 0 checks', '--check'],
     [['prove', 'x.ko', '--check', 'a', '--expect-after', '/(/'], 'is no regular expression', ''],
     [['prove', '/nowhere/x.ko'], '/nowhere/x.ko: there is no such file', ''],
+    [
+      ['prove', 'x.ko', '--scenario', 'load-cycle'],
+      'there is no scenario load-cycle',
+      'klpkit brings load-cycles, ',
+    ],
+    [['prove', 'x.ko', 'y.ko', '--scenario', 'load-cycles'], '2 modules are given', 'its modules are patch'],
+    [['prove', '--scenario', 'load-cycles', '--set', 'cycles'], '--set cycles: NAME=VALUE is wanted', ''],
+    [['prove', 'x.ko', '--set', 'a=b'], '--set is for --scenario', ''],
+    [['prove', '--scenario', 'load-cycles', '--check', 'a'], '--check and --scenario exclude', ''],
     [['kernel', 'add'], 'which kernel?', 'klpkit kernel add debian:6.12'],
     [['kernel', 'add', 'debian:6.12', '--build-tree', '/x'], 'too much at once', ''],
     [['kernel', 'add', 'fedora:41'], 'names no kernel that klpkit can fetch', 'debian:6.12'],
@@ -273,6 +282,36 @@ describe('compare', () => {
     const packed = compiled('types-packed', it('char a, b; long last;'), 'gcc-12', ['-g', '-gz=zlib']);
     const compressed = await klpkit('compare', before, packed);
     expect(compressed.stdout).toMatch(/types-not-compared: .*\(\.debug_info\) is compressed/);
+  });
+});
+
+describe('scenarios', () => {
+  it('that klpkit brings are listed, with their modules and parameters', async () => {
+    const { code, stdout } = await klpkit('prove', '--list-scenarios', '--json');
+    expect(code).toBe(0);
+    const json = v.parse(schemas.prove, JSON.parse(stdout));
+    if (json.outcome !== 'listed') throw new Error(json.outcome);
+    const chain = json.scenarios.find(({ name }) => name === 'upgrade-chain');
+    expect(chain).toMatchObject({
+      modules: ['old', 'new', 'newer'],
+      parameters: [{ name: 'check', default: 'true' }],
+    });
+    expect((await klpkit('prove', '--list-scenarios')).stdout).toContain(
+      'prove old.ko new.ko newer.ko --scenario',
+    );
+  });
+
+  it('with mistakes are refused with each of them, by line and column', async () => {
+    const file = join(folder, 'own.yaml');
+    writeFileSync(file, 'name: own\nsteps:\n  - load: patch\n  - { sleep: 1, wait: true }\n');
+    const { code, stdout } = await klpkit('prove', '--scenario', file, '--json');
+    expect(code).toBe(1);
+    expect(v.parse(schemas.prove, JSON.parse(stdout))).toMatchObject({
+      outcome: 'refused',
+      findings: [{ at: { file, line: 3, column: 11 } }, { at: { file, line: 4, column: 17 } }],
+    });
+    const { stderr } = await klpkit('prove', '--scenario', file);
+    expect(stderr).toContain(`${file}:4:17: sleep takes no "wait"`);
   });
 });
 

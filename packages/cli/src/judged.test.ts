@@ -175,6 +175,16 @@ describe('explain', () => {
     expect(stderr).toContain('KLP999 is no pitfall of the catalogue');
   });
 
+  it("explains a line of the kernel's log, and leads to its pitfall", async () => {
+    const line = "[    4.5] livepatch: symbol 'x' not found in symbol table";
+    const { code, stdout } = await klpkit('explain', line);
+    expect(code).toBe(0);
+    expect(stdout).toContain("the kernel has no symbol 'x' that the livepatch names");
+    const json = v.parse(schemas.explain, JSON.parse((await klpkit('explain', line, '--json')).stdout));
+    expect(json).toMatchObject({ outcome: 'message', pitfall: 'KLP203' });
+    expect((await klpkit('explain', 'loop: module loaded')).code).toBe(2);
+  });
+
   it('wraps prose to the width, and leaves code as it is', () => {
     const long = 'word '.repeat(40);
     const code = 'x'.repeat(90);

@@ -709,7 +709,9 @@ const source = v.variant('outcome', [
     ),
     lines: v.pipe(
       v.strictObject({ patched: count, all: count }),
-      v.description('lines of code: of the replaced functions, and of all C that was written'),
+      v.description(
+        'lines of code: of the functions that are replaced or that the fix edits, and of all C that was written',
+      ),
     ),
     agreement: v.optional(
       v.pipe(
@@ -765,6 +767,14 @@ const explain = v.variant('outcome', [
     outcome: v.literal('explained'),
     pitfall,
     page: v.pipe(text, v.description('Markdown')),
+  }),
+  v.strictObject({
+    command: v.literal('explain'),
+    outcome: v.pipe(v.literal('message'), v.description("a line of the kernel's log")),
+    what: text,
+    why: v.optional(text),
+    next: text,
+    pitfall: v.optional(v.pipe(text, v.description('KLPnnn'))),
   }),
   ...failures('explain'),
 ]);

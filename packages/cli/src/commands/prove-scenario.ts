@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '@klpkit/findings';
-import type { Kernel } from '@klpkit/kernel';
 import type { GivenModule, Scenario, ScenarioRequest, ScenarioResult, Timeline } from '@klpkit/prove';
 import type { Context } from '../context.ts';
 import { Exit, type ExitCode } from '../exit.ts';
@@ -10,6 +9,7 @@ import { formatBoots } from '../transcript.ts';
 
 /** What `klpkit prove` is told of scenarios. */
 export interface ScenarioFlags {
+  readonly kernel?: string;
   readonly accel: 'auto' | 'tcg' | 'kvm';
   readonly freshBoot: boolean;
   readonly module?: readonly string[];
@@ -89,13 +89,12 @@ async function modulesOf(
 /** `klpkit prove --scenario`: runs scenarios, tells how each went, and keeps the report. */
 export async function proveScenarios(
   context: Context,
-  kernel: Kernel,
   names: readonly string[],
   paths: readonly string[],
   flags: ScenarioFlags,
 ): Promise<ExitCode> {
   const { findScenario, formatScenario, readScenario, runScenarios } = await import('@klpkit/prove');
-  const { readUserFile } = await import('../input.ts');
+  const { chooseKernel, readUserFile } = await import('../input.ts');
   const named = pairs(flags.module ?? [], '--module', 'ALIAS=FILE');
   const values = Object.fromEntries(pairs(flags.set ?? [], '--set', 'NAME=VALUE'));
   const requests: ScenarioRequest[] = [];
@@ -105,6 +104,7 @@ export async function proveScenarios(
     const modules = await modulesOf(readScenario(text, { file }), paths, named);
     requests.push({ file, text, modules, values });
   }
+  const kernel = await chooseKernel(flags.kernel);
   const results = await runScenarios(kernel, requests, {
     accel: flags.accel,
     freshBoot: flags.freshBoot,

@@ -273,8 +273,7 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
           'a scenario runs commands in its steps',
         );
       const { proveScenarios } = await import('./prove-scenario.ts');
-      const kernel = await chooseKernel(flags.kernel);
-      return proveScenarios(context, kernel, flags.scenario, paths, flags);
+      return proveScenarios(context, flags.scenario, paths, flags);
     }
     if (flags.set !== undefined) throw new UsageError('--set is for --scenario');
     const [first] = paths;
