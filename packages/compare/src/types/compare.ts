@@ -1,4 +1,4 @@
-import { type ElfFile, findSection, readBtf, sectionBytes, typesOfDwarf } from '@klpkit/formats';
+import { type ElfFile, findSection, readBtf, sameTypes, sectionBytes, typesOfDwarf } from '@klpkit/formats';
 import { sameBytes } from '../bytes.ts';
 import { compareEnums, type EnumChange } from './enums.ts';
 import { compareLayouts, type LayoutChange } from './layouts.ts';
@@ -21,6 +21,7 @@ export function compareTypes(before: Uint8Array, after: Uint8Array): TypeChanges
     return { layouts: [], enums: [] };
   const had = readBtf(before);
   const has = readBtf(after);
+  if (sameTypes(had, has)) return { layouts: [], enums: [] };
   return { layouts: compareLayouts(had, has), enums: compareEnums(had, has) };
 }
 

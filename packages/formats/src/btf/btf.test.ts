@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ElfFile, findSection, readElf, readSymbols, sectionBytes } from '../elf/index.ts';
 import { FormatError } from '../error.ts';
-import { BTF_KIND, type Btf, readBtf } from './index.ts';
+import { BTF_KIND, type Btf, readBtf, sameTypes } from './index.ts';
 
 const source = `
 struct in { int a; char b[3]; };
@@ -59,6 +59,35 @@ beforeAll(() => {
   btf = readBtf(bytes);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the same types', () => {
+  const compiled = (text: string): Btf => {
+    writeFileSync(join(folder, 'b.c'), text);
+    execFileSync('gcc-12', ['-gbtf', '-O1', '-c', '-o', join(folder, 'b.o'), join(folder, 'b.c')]);
+    const other = readElf(readFileSync(join(folder, 'b.o')));
+    const section = findSection(other, '.BTF');
+    return readBtf(section ? sectionBytes(other, section) : new Uint8Array());
+  };
+
+  test('are the same wherever their names are, and whatever the variables are called', () => {
+    const renamed = compiled(source.replaceAll('gs', 'a_longer_name'));
+    expect([...renamed.find(BTF_KIND.VAR, 'a_longer_name'), ...btf.find(BTF_KIND.VAR, 'gs')]).toHaveLength(2);
+    expect([renamed.count, sameTypes(btf, renamed)]).toEqual([btf.count, true]);
+  });
+
+  test.each([
+    ['a member of another name', 'int a;', 'int z;'],
+    ['a member of another type', 'int a;', 'unsigned a;'],
+    ['another width of a bit-field', 'f1:3', 'f1:4'],
+    ['another length of an array', 'b[3]', 'b[2]'],
+    ['another value of an enumerator', 'B = -2', 'B = -3'],
+    ['another name of an enumerator', 'B = -2', 'C = -2'],
+    ['a type more', 'int x;', 'int x; struct more { int x; } more;'],
+    ['another name of a type', 'cb_t', 'callback_t'],
+  ])('are others with %s', (_, from, to) => {
+    expect(sameTypes(btf, compiled(source.replaceAll(from, to)))).toBe(false);
+  });
+});
 
 describe("what the compiler says of a unit's types", () => {
   test('offsets and sizes are those that the compiler works with', () => {

@@ -1,2 +1,2 @@
-export { readBtf } from './read.ts';
+export { readBtf, sameTypes } from './read.ts';
 export * from './types.ts';

@@ -64,6 +64,15 @@ function hashText(text: string): number {
   return hash ^ (hash >>> 15);
 }
 
+/** Bytes of the items behind a type of that kind, where each begins with a name: members, enumerators, parameters. */
+const namedItems: Readonly<Record<number, number>> = {
+  [BTF_KIND.STRUCT]: 12,
+  [BTF_KIND.UNION]: 12,
+  [BTF_KIND.ENUM]: 8,
+  [BTF_KIND.ENUM64]: 12,
+  [BTF_KIND.FUNC_PROTO]: 8,
+};
+
 /** The types of one `.BTF` section; what is asked for is read then. */
 class BtfSection implements Btf {
   readonly count: number;
@@ -151,6 +160,42 @@ class BtfSection implements Btf {
       text += String.fromCharCode(strings[at]);
     }
     return text;
+  }
+
+  /**
+   * True when the sections hold the same types in the same order; where a name is in the strings does not matter, nor which variables
+   * there are.
+   */
+  isSame(other: BtfSection): boolean {
+    const types = this.#kinds.length;
+    if (types !== other.#kinds.length || this.#base !== other.#base) return false;
+    for (let index = 0; index < types; index++) {
+      const kind = this.#kinds[index];
+      const [at, to] = [this.#at[index], other.#at[index]];
+      const word = (offset: number) => this.#view.getUint32(at + offset, this.#little);
+      const isSame = (offset: number) => word(offset) === other.#view.getUint32(to + offset, other.#little);
+      const isSameName = (offset: number) =>
+        this.#hasName(word(offset), other, other.#view.getUint32(to + offset, other.#little));
+      if (kind !== other.#kinds[index]) return false;
+      if (kind === BTF_KIND.VAR || kind === BTF_KIND.DATASEC) continue;
+      if (!isSame(4) || !isSame(8) || !isSameName(0)) return false;
+      const end = 12 + extraSize(kind, word(4) & 0xffff);
+      const named = namedItems[kind] ?? 0;
+      for (let offset = 12; offset < end; offset += 4)
+        if (!(named > 0 && (offset - 12) % named === 0 ? isSameName(offset) : isSame(offset))) return false;
+    }
+    return true;
+  }
+
+  #hasName(offset: number, other: BtfSection, otherOffset: number): boolean {
+    if (offset < this.#firstString || otherOffset < other.#firstString) return offset === otherOffset;
+    let [a, b] = [offset - this.#firstString, otherOffset - other.#firstString];
+    const [mine, theirs] = [this.#strings, other.#strings];
+    while (a < mine.length && mine[a] !== 0 && mine[a] === theirs[b]) {
+      a++;
+      b++;
+    }
+    return a < mine.length && mine[a] === 0 && theirs[b] === 0;
   }
 
   kind(id: number): number {
@@ -417,4 +462,9 @@ export function readBtf(bytes: Uint8Array, base?: Btf): Btf {
   if (base !== undefined && !(base instanceof BtfSection))
     throw new TypeError('readBtf takes a base that it gave itself');
   return new BtfSection(bytes, base);
+}
+
+/** True when both hold the same types in the same order, under the same names; variables are no types. */
+export function sameTypes(a: Btf, b: Btf): boolean {
+  return a instanceof BtfSection && b instanceof BtfSection && a.isSame(b);
 }
