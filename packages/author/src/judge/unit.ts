@@ -1,8 +1,9 @@
-import { readObjectModel, readPlacement } from '@klpkit/compare';
+import { readPlacement } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
 import { FormatError } from '@klpkit/formats';
 import type { Edit, KernelEvidence, UnitEvidence } from '@klpkit/pitfalls';
 import type { JudgedUnit } from '../build/unit.ts';
+import { debugModel } from '../compile/debug.ts';
 import type { CompiledUnit } from '../compile/index.ts';
 
 /** A judged unit as the pitfalls' rules see it. */
@@ -23,7 +24,7 @@ export function unitEvidence(
     if (debug === undefined) return readPlacement(comparison[side], dump);
     try {
       // The same code with debug information, for a unit whose own source the fix edits.
-      return readPlacement(readObjectModel(debug), dump);
+      return readPlacement(debugModel(debug), dump);
     } catch (error) {
       // What needs it is reported as unchecked then.
       if (!(error instanceof FormatError)) throw error;

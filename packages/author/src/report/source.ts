@@ -1,10 +1,4 @@
-import {
-  type ObjectModel,
-  type Piece,
-  type Placement,
-  readObjectModel,
-  readPlacement,
-} from '@klpkit/compare';
+import { type ObjectModel, type Piece, type Placement, readPlacement } from '@klpkit/compare';
 import {
   type Dwarf,
   FormatError,
@@ -14,6 +8,7 @@ import {
   type SourceFunction,
   type SourceLine,
 } from '@klpkit/formats';
+import { debugModel } from '../compile/debug.ts';
 import { shownPlace } from '../fix/places.ts';
 import { linesOf } from './edits.ts';
 
@@ -162,7 +157,7 @@ function openTwin(
 ): { model: ObjectModel; dwarf: Dwarf; functions: readonly SourceFunction[] } | { problem: string } {
   if (!debug) return { problem: 'the unit was not compiled with debug information' };
   try {
-    const model = readObjectModel(debug);
+    const model = debugModel(debug);
     const dwarf = readDwarf(model.elf);
     // Read all of it now: a damaged object shows itself here, not in the middle of a page.
     const [first] = model.elf.sections;
