@@ -147,8 +147,9 @@ function readLivepatchFolder(
 
 /** The loaded modules with their place in `/proc/modules`, where the youngest is first. */
 function loadedModules(machine: Machine): Map<string, number> {
-  const lines = (readText(machine, 'proc/modules') ?? '').split('\n').filter((line) => line !== '');
-  return new Map(lines.map((line, index) => [line.split(' ')[0] ?? '', index]));
+  const lines = (readText(machine, 'proc/modules') ?? '').split('\n');
+  const names = lines.map((line) => /^\w{1,63}(?= )/.exec(line)?.[0]);
+  return new Map(names.flatMap((name, index) => (name === undefined ? [] : [[name, index]])));
 }
 
 function inOrder(
