@@ -14,6 +14,8 @@ export interface Part {
   readonly definitions: readonly Definition[];
   /** Of `#define` and `#undef`: the macro. */
   readonly macro: string | undefined;
+  /** The fix changes or adds its text. */
+  readonly isEdited: boolean;
   /** Names in the conditions that it stands in. */
   readonly conditions: readonly string[];
   /** Set for a part of a header that the fix changes: the kernel's own header has it in its old form or not at all. */
@@ -59,6 +61,8 @@ export function readUnitText(input: UnitTextInput): UnitText {
     if (text === undefined || texts.has(file)) return;
     texts.set(file, text);
     const lines = input.expansion.linesOf(file) ?? [];
+    const old = input.beforeOf(file);
+    const known = old === undefined ? undefined : new Set(itemsOf(file, old).map(wording));
     const own = isHeader ? headerItems(file, text, input.beforeOf(file), lines) : itemsOf(file, text);
     for (const item of own) {
       if (item.kind === 'directive' && item.word === 'include' && !isHeader) {
@@ -70,7 +74,11 @@ export function readUnitText(input: UnitTextInput): UnitText {
       }
       if (isCondition(item)) follow(conditions, item);
       parts.push(
-        partOf(item, lines, input.syntax, parts.length, { isHeader, conditions: conditions.flat() }),
+        partOf(item, lines, input.syntax, parts.length, {
+          isHeader,
+          isEdited: known !== undefined && !known.has(wording(item)),
+          conditions: conditions.flat(),
+        }),
       );
     }
   };
@@ -83,6 +91,11 @@ export function readUnitText(input: UnitTextInput): UnitText {
     if (part.macro !== undefined) add(macros, part.macro, part);
   }
   return { parts, byKey, macros, textOf: (file) => texts.get(file) ?? '' };
+}
+
+/** An item without spaces and comments. */
+function wording({ tokens }: Item): string {
+  return tokens.map(({ text }) => text).join(' ');
 }
 
 function add<K, V>(map: Map<K, V[]>, key: K, value: V): void {
@@ -116,7 +129,7 @@ function partOf(
   lines: readonly string[],
   syntax: Syntax,
   order: number,
-  { isHeader, conditions }: { readonly isHeader: boolean; readonly conditions: readonly string[] },
+  { isHeader, isEdited, conditions }: Pick<Part, 'isEdited' | 'conditions'> & { readonly isHeader: boolean },
 ): Part {
   const expanded = item.kind === 'code' ? expansionOf(item, lines) : '';
   return {
@@ -125,6 +138,7 @@ function partOf(
     expanded,
     definitions: expanded.trim() === '' ? [] : syntax.definitions(expanded),
     macro: item.kind === 'directive' ? macroOf(item) : undefined,
+    isEdited,
     conditions,
     ...(isHeader ? { fromHeader: true as const } : {}),
   };
@@ -180,10 +194,9 @@ function headerItems(
   before: string | undefined,
   lines: readonly string[],
 ): Item[] {
-  const key = (item: Item) => item.tokens.map(({ text }) => text).join(' ');
-  const known = new Set(before === undefined ? [] : itemsOf(file, before).map(key));
+  const known = new Set(before === undefined ? [] : itemsOf(file, before).map(wording));
   const items = itemsOf(file, after);
-  const changed = new Set(items.filter((item) => !known.has(key(item)) && !isCondition(item)));
+  const changed = new Set(items.filter((item) => !known.has(wording(item)) && !isCondition(item)));
   const changedNames = new Set([...changed].flatMap(introduced));
   for (let size = -1; size !== changed.size; ) {
     size = changed.size;

@@ -49,7 +49,7 @@ export interface SourceLivepatch {
   readonly referred: readonly string[];
   /** Functions of the units that headers bring, sorted. */
   readonly fromHeaders: readonly string[];
-  /** Lines of code: of the patched functions, and of all that was written. */
+  /** Lines of code: of the functions that are replaced or that the fix edits, and of all that was written. */
   readonly lines: { readonly patched: number; readonly all: number };
 }
 

@@ -30,7 +30,7 @@ export interface WrittenUnit {
   readonly text: string;
   /** The C functions that take the place of the kernel's, by the name in the kernel. */
   readonly replacements: ReadonlyMap<string, string>;
-  /** Lines of the patched functions and of all that was written, comments and empty lines apart. */
+  /** Lines of the functions that are replaced or that the fix edits, and of all that was written, comments and empty lines apart. */
   readonly lines: { readonly patched: number; readonly all: number };
   /** Headers of the folder, by path. */
   readonly headers: ReadonlyMap<string, string>;
@@ -375,12 +375,10 @@ class Writer {
     if (this.#reason !== about || isFunction) lines.push('', `/* ${about}. */`);
     this.#reason = about;
     const written = isFunction ? this.#function(part) : this.#plain(part);
-    if (
-      part.definitions.some(
-        ({ name, meaning }) => meaning === 'function' && plan.functions.get(name)?.kind === 'replace',
-      )
-    )
-      this.#patched += codeLines(written);
+    const isReplaced = part.definitions.some(
+      ({ name, meaning }) => meaning === 'function' && plan.functions.get(name)?.kind === 'replace',
+    );
+    if (isFunction && (isReplaced || part.isEdited)) this.#patched += codeLines(written);
     if (part.fromHeader && part.item.word === 'define') lines.push(`#undef ${part.macro}`);
     lines.push(...(isFunction ? [this.#commentOf(part) + written] : [written]));
     return lines;

@@ -153,7 +153,7 @@ export const sourceCommand = buildCommand<Flags, string[], Context>({
     const { patched, all } = source.lines;
     const symbols = source.manifest.symbols.length;
     context.say(
-      `${context.paint('good', 'written')}  ${folder}: ${source.files.size} files, ${all} lines for ${patched} of the replaced functions, ${symbols === 1 ? '1 private symbol' : `${symbols} private symbols`}`,
+      `${context.paint('good', 'written')}  ${folder}: ${source.files.size} files, ${all} lines for ${patched} of the patched functions, ${symbols === 1 ? '1 private symbol' : `${symbols} private symbols`}`,
     );
     context.say(`next     klpkit build ${folder} --kernel ${kernel.id}`);
     return agreement && !agreement.agrees ? Exit.findings : Exit.done;
