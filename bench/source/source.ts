@@ -11,7 +11,7 @@ import { patchOf } from '../corpus/changed.ts';
 import { livepatchName } from '../corpus/fixes.ts';
 import { defect, type Outcome, reasonsOf } from '../corpus/outcome.ts';
 import { proveInBatches } from '../corpus/proofs.ts';
-import { sampleOf } from '../corpus/sample.ts';
+import { sampleOf, shuffled } from '../corpus/sample.ts';
 import { openState } from '../corpus/state.ts';
 import { type SourceOutcome, tableOf } from './table.ts';
 
@@ -64,7 +64,8 @@ const state = openState(values.json, values.resume);
 const folder = values.keep ?? mkdtempSync(join(tmpdir(), 'klpkit-source-'));
 mkdirSync(folder, { recursive: true });
 
-for (const [index, file] of picked.entries()) {
+// In an order drawn by the seed, so that what a run that was cut short has done is a fair part of all.
+for (const [index, file] of shuffled(picked, Number(values.seed)).entries()) {
   const known = state.outcomes.get(file);
   const isAsked =
     known &&
