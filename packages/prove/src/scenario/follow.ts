@@ -179,7 +179,8 @@ class Follower {
           [expected, found] = [end.expected, end.found];
           if (expected === undefined && end.error !== (step.fails ?? '')) {
             expected = step.fails === undefined ? 'no error' : `the error ${step.fails}`;
-            found = end.error === '' ? `no error (${end.outcome})` : errorWords(step, end.error);
+            const words = end.outcome === end.error ? errorWords(step, end.error) : end.outcome;
+            found = end.error === '' ? `no error (${end.outcome})` : words;
           }
           if (expected === undefined) [expected, found] = this.judgeLog(step, await this.session.peek());
           return { isOk: expected === undefined, outcome: end.outcome };

@@ -214,7 +214,7 @@ async function unload(session: Session, name: string, isAtOnce: boolean): Promis
 async function modprobe(context: StepContext, name: string, params = ''): Promise<StepEnd> {
   const { targets, targetPath, loaded } = context;
   if (!targets.modules.has(name))
-    return failed(`the kernel has a module ${name}`, 'it has none of that name');
+    return { error: 'ENOENT', outcome: `ENOENT: the kernel has no module ${name}` };
   for (const module of targets.order(name)) {
     if (loaded.has(module)) continue;
     const end = await load(context, targetPath(module), module === name ? params : '');

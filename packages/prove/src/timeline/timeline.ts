@@ -144,7 +144,10 @@ function spansOf(messages: readonly KernelMessage[]): Span[] {
 /** Reasons that are kept of one task: the kernel tries about once a second. */
 const mostReasons = 120;
 
-/** Time of the sample that showed the most tasks switched: what switched by then did so in the first pass. */
+/**
+ * Time of the sample that showed the last tasks of the first pass: the one with the most, or one soon after it. The kernel tries again
+ * after a second.
+ */
 function firstPassOf(seen: readonly StateChange[], target: number): number | undefined {
   const counts = new Map<number, number>();
   for (const { seconds, tid, state } of seen)
@@ -152,7 +155,9 @@ function firstPassOf(seen: readonly StateChange[], target: number): number | und
   let most: number | undefined;
   for (const [seconds, count] of counts)
     if (most === undefined || count > (counts.get(most) ?? 0)) most = seconds;
-  return most;
+  if (most === undefined) return undefined;
+  const until = most + 0.5;
+  return Math.max(...[...counts.keys()].filter((seconds) => seconds < until));
 }
 
 function timelineOf(
