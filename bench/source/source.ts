@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildFolder, writeSource } from '@klpkit/author';
+import { type Agreement, agreement, buildFolder, writeSource } from '@klpkit/author';
 import { type Finding, Refusal } from '@klpkit/findings';
 import { writeFileAtomic } from '@klpkit/host';
 import { addKernel } from '@klpkit/kernel';
@@ -25,6 +25,7 @@ const usage = `usage: npm run bench:source -- --from 6.12.115 --to 6.12.117 …
   --resume              go on with FILE
   --redo WORD…          with --resume: repeat what has this outcome or reason all the same
   --keep DIR            folder for the folders of C and the livepatches
+  --binary DIR          folder of bench:corpus --keep: compare with the livepatches of the binary route in it
   --prove               prove each in the VM
   --per-boot N          livepatches in one boot (default 20)
   --jobs N              compilers at once (default 2)
@@ -43,6 +44,7 @@ const { values } = parseArgs({
     resume: { type: 'boolean', default: false },
     redo: { type: 'string', multiple: true, default: [] },
     keep: { type: 'string' },
+    binary: { type: 'string' },
     prove: { type: 'boolean', default: false },
     'per-boot': { type: 'string', default: '20' },
     jobs: { type: 'string', default: '2' },
@@ -76,6 +78,15 @@ for (const [index, file] of shuffled(picked, Number(values.seed)).entries()) {
   say(
     `${index + 1}/${picked.length} ${file}: ${outcome.outcome} ${outcome.reasons.map(({ id, what }) => `${id}: ${what}`).join('; ')} ${outcome.lines ? `${outcome.lines.all}/${outcome.lines.patched} lines` : ''} ${outcome.seconds.build.toFixed(1)} s`,
   );
+}
+if (values.binary !== undefined) {
+  for (const file of picked) {
+    const outcome = state.outcomes.get(file) as SourceOutcome | undefined;
+    const agreed = outcome && (await compareRoutes(outcome, values.binary));
+    if (!outcome || !agreed) continue;
+    state.add({ ...outcome, agreement: agreed } as SourceOutcome);
+    for (const { what, why } of agreed.differences) if (why === undefined) say(`${file}: ${what}`);
+  }
 }
 if (values.prove) {
   const waiting = picked
@@ -156,6 +167,7 @@ async function writeOne(file: string, along: readonly string[]): Promise<SourceO
     return finish('built', [], {
       livepatch: name,
       lines: source.lines,
+      own: { copied: source.copied, fromHeaders: source.fromHeaders, referred: source.referred },
       functions: built.plan.objects.flatMap((object) =>
         object.functions.map(({ oldName }) => `${object.name}:${oldName}`),
       ),
@@ -164,6 +176,23 @@ async function writeOne(file: string, along: readonly string[]): Promise<SourceO
     if (!(error instanceof Refusal)) return finish('failed', [defect(error)]);
     return finish('refused', errorsOf(error.findings));
   }
+}
+
+/** The livepatch beside that of the binary route, where there is one. */
+async function compareRoutes(
+  { livepatch, own }: SourceOutcome,
+  binaries: string,
+): Promise<Agreement | undefined> {
+  if (livepatch === undefined || own === undefined) return undefined;
+  const [binary, source] = await Promise.all(
+    [binaries, folder].map((place) => readFile(join(place, `${livepatch}.ko`)).catch(() => undefined)),
+  );
+  if (!binary || !source) return undefined;
+  return agreement(binary, source, {
+    copied: new Set(own.copied),
+    fromHeaders: new Set(own.fromHeaders),
+    referred: new Set(own.referred),
+  });
 }
 
 function errorsOf(findings: readonly Finding[]): Outcome['reasons'] {

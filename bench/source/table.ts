@@ -1,9 +1,18 @@
+import type { Agreement } from '@klpkit/author';
 import type { Outcome } from '../corpus/outcome.ts';
 
 /** What became of one source by the source route. */
 export interface SourceOutcome extends Outcome {
   /** Lines of code: of the patched functions, and of all that was written. */
   readonly lines?: { readonly patched: number; readonly all: number };
+  /** What the files have of their own, for the comparison of the routes. */
+  readonly own?: {
+    readonly copied: readonly string[];
+    readonly fromHeaders: readonly string[];
+    readonly referred: readonly string[];
+  };
+  /** How it compares with the livepatch of the binary route; absent where there is none. */
+  readonly agreement?: Agreement;
   readonly seconds: Outcome['seconds'] & { readonly written?: number };
 }
 
@@ -22,6 +31,9 @@ export function tableOf(outcomes: readonly SourceOutcome[], title: string): stri
     lines && lines.patched > 0 ? [lines.all / lines.patched] : [],
   );
   const seconds = outcomes.flatMap(({ seconds: { written } }) => written ?? []);
+  const compared = outcomes.flatMap(({ agreement }) => agreement ?? []);
+  const code = compared.flatMap((one) => one.code);
+  const verdicts = (word: string) => code.filter(({ verdict }) => verdict === word).length;
   const rows = outcomes
     .filter(({ outcome }) => outcome === 'refused' || outcome === 'failed')
     .map(({ file, outcome, reasons }) => {
@@ -35,6 +47,12 @@ export function tableOf(outcomes: readonly SourceOutcome[], title: string): stri
     '|--:|--:|--:|--:|--:|--:|--:|--:|',
     `| ${outcomes.length} | ${count('built') + count('proven')} | ${count('proven')} | ${count('refused')} | ${count('failed')} | ${median(sized).toFixed(1)} | ${median(seconds).toFixed(1)} s | ${Math.max(0, ...seconds).toFixed(1)} s |`,
     '',
+    ...(compared.length > 0
+      ? [
+          `Compared with the binary route: ${compared.length}, of which ${compared.filter(({ agrees }) => agrees).length} agree. Of ${code.length} replaced functions ${verdicts('same')} have the same code, ${verdicts('inlining')} refer to the same things, ${verdicts('other')} differ otherwise.`,
+          '',
+        ]
+      : []),
     ...(rows.length > 0 ? ['| source | outcome | why |', '|---|---|---|', ...rows, ''] : []),
   ].join('\n');
 }

@@ -1,4 +1,10 @@
-export type { Agreement, CodeAgreement, RouteDifference } from './agree.ts';
+export {
+  type Agreement,
+  agreement,
+  type CodeAgreement,
+  type OwnCode,
+  type RouteDifference,
+} from './agree.ts';
 export {
   type NothingToWrite,
   type SourceLivepatch,
