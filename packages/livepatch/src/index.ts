@@ -6,6 +6,7 @@ export {
   readAnnotations,
   withoutAnnotationArrays,
 } from './annotations.ts';
+export { callbacksIn, type NamedCallback, namedCallbacks } from './callbacks.ts';
 export { type ConvertOptions, convertKlp } from './convert.ts';
 export { earlySections, earlyUse } from './early-sections.ts';
 export { type ExplainedRelocation, explainRelocations, objectWords, symbolWords } from './explain.ts';
@@ -18,7 +19,6 @@ export {
   parseKlpSymbol,
 } from './klp-names.ts';
 export { patchedObjectsOf } from './labels.ts';
-export { callbacksIn, type NamedCallback, namedCallbacks } from './callbacks.ts';
 export { type CallbackName, callbackNames, type KlpLayout, layoutFromBtf, usualLayout } from './layout.ts';
 export {
   checkManifest,
