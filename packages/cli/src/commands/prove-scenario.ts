@@ -98,12 +98,27 @@ export async function proveScenarios(
   const named = pairs(flags.module ?? [], '--module', 'ALIAS=FILE');
   const values = Object.fromEntries(pairs(flags.set ?? [], '--set', 'NAME=VALUE'));
   const requests: ScenarioRequest[] = [];
+  const known = new Set<string>();
   for (const name of names) {
     const file = await findScenario(name);
     const text = new TextDecoder().decode(await readUserFile(file));
-    const modules = await modulesOf(readScenario(text, { file }), paths, named);
-    requests.push({ file, text, modules, values });
+    const scenario = readScenario(text, { file });
+    const own = scenario.parameters.map((parameter) => parameter.name);
+    for (const parameter of own) known.add(parameter);
+    requests.push({
+      file,
+      text,
+      modules: await modulesOf(scenario, paths, named),
+      // Of several scenarios each takes the values of the parameters that it has.
+      values: Object.fromEntries(Object.entries(values).filter(([parameter]) => own.includes(parameter))),
+    });
   }
+  const unknown = Object.keys(values).filter((parameter) => !known.has(parameter));
+  if (unknown.length > 0)
+    throw new UsageError(
+      `${names.join(', ')} has no parameter ${unknown.join(', ')}`,
+      known.size > 0 ? `there are ${[...known].join(', ')}` : 'there are none',
+    );
   const kernel = await chooseKernel(flags.kernel);
   const results = await runScenarios(kernel, requests, {
     accel: flags.accel,

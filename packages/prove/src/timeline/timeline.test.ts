@@ -80,6 +80,17 @@ describe('timelines', () => {
     expect(open?.tasks[0]).not.toHaveProperty('switched');
   });
 
+  it('count what was last seen just before a quick end to the first pass, but not what the kernel spoke of', () => {
+    const quick = [
+      message(1, "'a': starting patching transition"),
+      message(1.1, 'klp_try_switch_task: sh:6 is running'),
+      message(1.2, "'a': patching complete"),
+    ];
+    const [timeline] = timelines(quick, changes(`${ns(1.01)} 5 5 0 init`, `${ns(1.01)} 6 6 0 sh`));
+    expect(timeline?.firstPass?.tasks).toBe(1);
+    expect(timeline?.tasks).toMatchObject([{ name: 'sh', reasons: [{ text: 'is running' }] }]);
+  });
+
   it('know a forced one, and a task that went away', () => {
     const forced = [
       message(1, "'a': starting patching transition"),

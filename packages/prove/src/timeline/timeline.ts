@@ -144,9 +144,11 @@ function spansOf(messages: readonly KernelMessage[]): Span[] {
 /** Reasons that are kept of one task: the kernel tries about once a second. */
 const mostReasons = 120;
 
+/** Seconds that one pass may take, seen from outside; the kernel tries again after one. */
+const passSeconds = 0.5;
+
 /**
- * Time of the sample that showed the last tasks of the first pass: the one with the most, or one soon after it. The kernel tries again
- * after a second.
+ * Time of the sample that showed the last tasks of the first pass: the one with the most, or one soon after it.
  */
 function firstPassOf(seen: readonly StateChange[], target: number): number | undefined {
   const counts = new Map<number, number>();
@@ -156,7 +158,7 @@ function firstPassOf(seen: readonly StateChange[], target: number): number | und
   for (const [seconds, count] of counts)
     if (most === undefined || count > (counts.get(most) ?? 0)) most = seconds;
   if (most === undefined) return undefined;
-  const until = most + 0.5;
+  const until = most + passSeconds;
   return Math.max(...[...counts.keys()].filter((seconds) => seconds < until));
 }
 
@@ -167,7 +169,7 @@ function timelineOf(
   named: readonly Blocker[],
 ): Timeline {
   const target = span.direction === 'patching' ? 1 : 0;
-  const passed = firstPassOf(seen, target);
+  let passed = firstPassOf(seen, target);
   const tasks = new Map<number, { pid: number; name: string; switched?: number; ended?: number }>();
   let inFirstPass = 0;
   const since = (seconds: number) => Math.max(0, seconds - span.start);
@@ -189,6 +191,14 @@ function timelineOf(
   // Of a task that blocked before anybody looked only the kernel's words are known.
   for (const [tid, { name }] of span.reasons) if (!tasks.has(tid)) tasks.set(tid, { pid: tid, name });
   const isOver = span.outcome === 'complete' || span.outcome === 'forced';
+  // Of what switched between the last look and the end only that is known; where the end came soon, it was the first pass.
+  if (isOver && end - (passed ?? span.start) < passSeconds)
+    for (const [tid, { switched, ended }] of tasks) {
+      if (switched !== undefined || ended !== undefined || span.reasons.has(tid)) continue;
+      tasks.delete(tid);
+      inFirstPass++;
+      passed = end;
+    }
   const list = [...tasks].map(([tid, task]): TimelineTask => {
     const stack = named.find((one) => one.tid === tid)?.stack;
     const { switched = isOver && task.ended === undefined ? end - span.start : undefined, ...rest } = task;
