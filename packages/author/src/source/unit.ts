@@ -84,14 +84,17 @@ export class UnitSource {
       return failed(unit.source, `it cannot be preprocessed: ${expansion.problem.trim().split('\n')[0]}`);
     const text = await this.#readText(expansion, changed, syntax, 'pieces');
     const before = new Set(definedBefore(comparison.before));
-    const beforeText = changed.get(unit.source)?.before ?? '';
     const resolver = await resolverFor(this.#context, judged, provided);
     const fates = decideFates(
       unit.source,
       comparison,
       extraction,
       resolver,
-      (name) => !before.has(name) && !mentions(beforeText, name),
+      (name) =>
+        !before.has(name) &&
+        (text.byKey.get(name) ?? []).every(
+          ({ isEdited, item }) => isEdited && !mentions(changed.get(item.file)?.before ?? '', name),
+        ),
     );
     const headers = this.#changedHeaders(expansion, changed);
     const result = await this.#settle(expansion, text, fates, resolver, new Map());
