@@ -102,11 +102,14 @@ export async function proveScenarios(
   for (const name of names) {
     const file = await findScenario(name);
     const text = new TextDecoder().decode(await readUserFile(file));
-    const scenario = readScenario(text, { file });
+    // Those that klpkit brings are called by name: where they lie says nothing.
+    const shownAs = file === name ? file : `${name}.yaml`;
+    const scenario = readScenario(text, { file: shownAs });
     const own = scenario.parameters.map((parameter) => parameter.name);
     for (const parameter of own) known.add(parameter);
     requests.push({
       file,
+      shownAs,
       text,
       modules: await modulesOf(scenario, paths, named),
       // Of several scenarios each takes the values of the parameters that it has.

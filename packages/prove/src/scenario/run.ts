@@ -31,6 +31,8 @@ export interface GivenModule {
 export interface ScenarioRequest {
   /** Path of the scenario; files that it names lie beside it. */
   readonly file: string;
+  /** What messages and the result call it, where that is not the path. */
+  readonly shownAs?: string;
   /** Its text, where the file need not be read. */
   readonly text?: string;
   /** Modules by alias; those that the scenario names itself may be left out. */
@@ -120,7 +122,8 @@ const targetPath = (name: string) => `/kernel-modules/${name}.ko`;
 
 async function prepare(kernel: Kernel, request: ScenarioRequest): Promise<Prepared> {
   const text = request.text ?? (await readText(request.file));
-  const first = readScenario(text, { file: request.file, values: request.values ?? {} });
+  const shown = request.shownAs ?? request.file;
+  const first = readScenario(text, { file: shown, values: request.values ?? {} });
   const given = request.modules ?? {};
   const unknown = Object.keys(given).filter((alias) => !first.modules.some((one) => one.alias === alias));
   if (unknown.length > 0)
@@ -147,7 +150,7 @@ async function prepare(kernel: Kernel, request: ScenarioRequest): Promise<Prepar
       );
     values[name] = value;
   }
-  const scenario = readScenario(text, { file: request.file, values });
+  const scenario = readScenario(text, { file: shown, values });
   const folder = dirname(request.file);
   const modules = new Map<string, { name: string; path: string }>();
   const files: GuestFile[] = [];
