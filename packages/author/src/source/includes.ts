@@ -9,6 +9,12 @@ export function usedWords(plan: SourcePlan): Set<string> {
   return new Set([...plan.modes.keys()].flatMap((part) => wordsIn(part.expanded)));
 }
 
+/** The `#include`s behind the first code of a unit. */
+export function lateIncludes({ parts }: UnitText): Part[] {
+  const first = parts.findIndex(({ item, fromHeader }) => item.kind === 'code' && !fromHeader);
+  return parts.filter(({ item }, index) => item.word === 'include' && first >= 0 && index > first);
+}
+
 /**
  * `#include`s in the middle of a source that bring nothing that is used: templates, whose functions use those of the source under their
  * own names.
@@ -19,8 +25,7 @@ export function templatesIn(
   plan: SourcePlan,
   missed: ReadonlySet<string>,
 ): Set<Part> {
-  const first = text.parts.findIndex(({ item, fromHeader }) => item.kind === 'code' && !fromHeader);
-  const late = text.parts.filter(({ item }, index) => item.word === 'include' && first >= 0 && index > first);
+  const late = lateIncludes(text);
   if (late.length === 0) return new Set();
   const all = expansion.brought();
   const keyOf = ({ item }: Part) => `${item.file}:${item.line}`;

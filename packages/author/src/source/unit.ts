@@ -15,7 +15,7 @@ import { type Compiled, compileGenerated, type Diagnostic } from './compile.ts';
 import { type Expansion, expand } from './expansion.ts';
 import { decideFates, type Fate, type Fates, sourceName } from './fates.ts';
 import { neededHeaders } from './headers.ts';
-import { equalBytes, templatesIn, usedWords, wordsIn } from './includes.ts';
+import { equalBytes, lateIncludes, templatesIn, usedWords, wordsIn } from './includes.ts';
 import { isIncludedSource, type Part, readUnitText, type UnitText } from './model.ts';
 import { planSource, type SourcePlan } from './plan.ts';
 import { findSymbols, type Symbols } from './symbols.ts';
@@ -199,7 +199,13 @@ export class UnitSource {
           continue;
         return {
           ...failed(unit.source, ''),
-          findings: compileFindings(unit.source, compiled.diagnostics, written.text),
+          findings: [
+            ...templateFindings(
+              unit.source,
+              lateIncludes(text).filter((part) => !templates.has(part)),
+            ),
+            ...compileFindings(unit.source, compiled.diagnostics, written.text),
+          ],
         };
       }
       if (!isLast && prune(compiled.diagnostics, plan, wanted, unused)) continue;
@@ -411,6 +417,18 @@ function positionsOf(
       });
   }
   return { known, findings };
+}
+
+/** What is included in the middle of a source may be a template for its functions, which cannot be written out. */
+function templateFindings(unit: string, includes: readonly Part[]): Finding[] {
+  return includes.map(({ item }) => ({
+    id: 'source-template',
+    severity: 'error' as const,
+    what: `${unit} makes functions of a template in its middle: ${item.tokens[0].text}`,
+    why: 'the functions of a template use those of the source under their own names, and there may be several of each',
+    next: 'use the binary route: klpkit build',
+    at: { file: item.file, line: item.line, unit },
+  }));
 }
 
 function compileFindings(unit: string, diagnostics: readonly Diagnostic[], text: string): Finding[] {
