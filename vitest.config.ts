@@ -1,9 +1,13 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     pool: 'threads',
     isolate: false,
+    // One less than there are processors unless said otherwise, which on two leaves half the machine idle. More than two would
+    // boot more machines at once than memory is sure to hold.
+    maxWorkers: Math.min(2, availableParallelism()),
     projects: [
       {
         extends: true,
@@ -18,7 +22,6 @@ export default defineConfig({
         test: {
           name: 'real',
           include: ['{packages,handbook}/**/*.real.ts'],
-          fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 900_000,
         },
@@ -28,7 +31,6 @@ export default defineConfig({
         test: {
           name: 'boot',
           include: ['{packages,handbook,samples}/**/*.boot.ts'],
-          fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 900_000,
         },
