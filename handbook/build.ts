@@ -15,7 +15,7 @@ export const siteFolder: string = join(handbook, 'dist');
 /** What the site is made of: its own files, the pitfalls' pages, and the code that runs in the browser. */
 const sources = [
   'handbook/{src,public}/**/*.{ts,astro,mdx,css,svg}',
-  'handbook/*.ts',
+  'handbook/*.{ts,mjs}',
   'handbook/package.json',
   'package-lock.json',
   'packages/pitfalls/*/page.mdx',

@@ -18,7 +18,7 @@ export function showCode(host: HTMLElement, code: CodeView): void {
     body.append(element);
   }
   const found = make('span', { role: 'status', class: 'found' });
-  const find = make('input', { type: 'search', 'aria-label': 'Find in the code', placeholder: 'find' });
+  const find = make('input', { type: 'text', 'aria-label': 'Find in the code', placeholder: 'find' });
   let last = -1;
   const go = (isNext: boolean) => {
     const wanted = find.value.toLowerCase();
