@@ -138,6 +138,19 @@ CALL(thing, long)
     expect(written.text).toContain('CALL(klpp_thing, long)');
   });
 
+  it('gives a static function that a macro makes a name for the tables', async () => {
+    const text = `${noinline}
+#define STORE(name) static used int name##_store(int a) { return helper_##name(a); }
+static noinline used int helper_thing(int a) { return a * 2; }
+STORE(thing)
+`;
+    const [before, after] = fixed(text, 'return helper_##name(a);', 'return helper_##name(a) + 1;');
+    const { written, object } = await small(before, after);
+    expect([...written.replacements]).toEqual([['thing_store', 'klpp_thing_store']]);
+    const [made] = object.pieces.filter(({ kind }) => kind === 'function');
+    expect([made?.name, ...(made?.aliases ?? [])].sort()).toEqual(['klpp_thing_store', 'thing_store']);
+  });
+
   it('leaves exports, parameters and initialisation behind', async () => {
     const text = `${noinline}
 #define EXPORT_SYMBOL(s) extern typeof(s) s; static const char *const export_##s used = #s

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { Language, type Node, Parser } from 'web-tree-sitter';
 import { closing, type Token, tokensOf } from './tokens.ts';
 
@@ -44,7 +44,7 @@ export function loadSyntax(): Promise<Syntax> {
 
 async function load(): Promise<Syntax> {
   await Parser.init();
-  const path = createRequire(import.meta.url).resolve('tree-sitter-c/tree-sitter-c.wasm');
+  const path = fileURLToPath(import.meta.resolve('tree-sitter-c/tree-sitter-c.wasm'));
   const parser = new Parser();
   parser.setLanguage(await Language.load(new Uint8Array(await readFile(path))));
   const parsed = <T>(text: string, read: (root: Node) => T): T => {

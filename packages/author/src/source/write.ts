@@ -80,6 +80,8 @@ class Writer {
   readonly #before = new Map<Part, string[]>();
   readonly #out: string[] = [];
   readonly #headers = new Map<string, string>();
+  /** Declarations to be written behind a part. */
+  readonly #aliases = new Map<Part, string[]>();
   #patched = 0;
   #reason = '';
 
@@ -112,16 +114,20 @@ class Writer {
       const part = definitionOf(text, name);
       if (!part || plan.modes.get(part) !== 'text') continue;
       const argument = argumentThatNames(part, name);
-      if (argument === undefined)
-        this.#renames.set(name, { to: nameOf(name), callsOnly: fate.kind === 'replace' });
-      else if (fate.kind === 'replace') {
-        this.#arguments.set(part, argument);
-        this.#renames.set(name, {
-          to: name.replace(argument, nameOf(argument)),
-          callsOnly: true,
-        });
+      const callsOnly = fate.kind === 'replace';
+      if (argument === undefined) this.#renames.set(name, { to: nameOf(name), callsOnly });
+      if (fate.kind !== 'replace') continue;
+      if (argument !== undefined && isStatic(part, name)) {
+        // Its text may paste the argument into other names, so it keeps its own; the tables need one that is not static.
+        this.#replacements.set(name, nameOf(name));
+        this.#aliases.set(part, [...(this.#aliases.get(part) ?? []), aliasOf(name, nameOf(name))]);
+        continue;
       }
-      if (fate.kind === 'replace') this.#replacements.set(name, (this.#renames.get(name) as Rename).to);
+      if (argument !== undefined) {
+        this.#arguments.set(part, argument);
+        this.#renames.set(name, { to: name.replace(argument, nameOf(argument)), callsOnly });
+      }
+      this.#replacements.set(name, (this.#renames.get(name) as Rename).to);
     }
   }
 
@@ -381,6 +387,7 @@ class Writer {
     if (isFunction && (isReplaced || part.isEdited)) this.#patched += codeLines(written);
     if (part.fromHeader && part.item.word === 'define') lines.push(`#undef ${part.macro}`);
     lines.push(...(isFunction ? [this.#commentOf(part) + written] : [written]));
+    lines.push(...(this.#aliases.get(part) ?? []));
     return lines;
   }
 
@@ -505,6 +512,11 @@ class Writer {
     for (const { name } of variables) text = withLength(text, name, lengthOf(name));
     return text;
   }
+}
+
+/** Another name, not static, for a static function. */
+function aliasOf(name: string, other: string): string {
+  return `extern __typeof__(${name}) ${other} __attribute__((alias("${name}")));`;
 }
 
 const keysBlock = [
