@@ -54,17 +54,13 @@ export async function buildSample(kernel: Kernel, folder: string, temporary: str
   return { folder, built, files };
 }
 
-/** The scenarios of a sample that are for a kernel, with the files that were built. */
-export async function scenariosOf(
-  kernel: Kernel,
-  { folder, files }: BuiltSample,
-): Promise<ScenarioRequest[]> {
+/** The scenarios of a sample with the files that were built. */
+export async function scenariosOf({ folder, files }: BuiltSample): Promise<ScenarioRequest[]> {
   const requests: ScenarioRequest[] = [];
   for (const name of (await readdir(folder)).filter((one) => one.endsWith('.yaml')).sort()) {
     const file = join(folder, name);
     const text = await readFile(file, 'utf8');
-    const { kernels, modules } = readScenario(text, { file });
-    if (kernels.length > 0 && !kernels.some((beginning) => kernel.release.startsWith(beginning))) continue;
+    const { modules } = readScenario(text, { file });
     const given = modules.map(({ alias, file: ko = '' }): [string, GivenModule] => {
       const module = files.get(ko);
       if (!module) throw new Error(`${file}: ${ko} is none of the files that are built`);

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { mapParallel } from '@klpkit/host';
 import { addKernel, type Kernel } from '@klpkit/kernel';
 import { formatScenario, runScenarios, type ScenarioResult } from '@klpkit/prove';
@@ -25,10 +25,10 @@ beforeAll(async () => {
     const place = copy === undefined ? join(samplesFolder, name) : join(folder, copy);
     return buildSample(kernel, place, join(folder, 'modules'));
   });
-  const requests = (await Promise.all(samples.map((sample) => scenariosOf(kernel, sample)))).flat();
+  const requests = (await Promise.all(samples.map((sample) => scenariosOf(sample)))).flat();
   const patched = samples.find((sample) => basename(sample.folder) === 'function');
   const other = samples.find((sample) => basename(sample.folder) === 'state');
-  const [wrong] = patched ? await scenariosOf(kernel, patched) : [];
+  const [wrong] = patched ? await scenariosOf(patched) : [];
   const module = other?.files.get('livepatch-state-without.ko');
   if (!wrong || !module) throw new Error('the samples function and state are missing');
   // The last one is given a livepatch that it is not for.
@@ -47,8 +47,14 @@ describe('the samples', () => {
   });
 
   it('do in a booted kernel what they say', () => {
-    for (const result of results.slice(0, -1))
-      expect(result.verdict, `${result.name}\n${formatScenario(result)}`).toBe('passed');
+    const passed = new Set<string>();
+    for (const result of results.slice(0, -1)) {
+      // Of the two about a module that comes again, one is for Linux 6.1.
+      const expected = result.file.endsWith('-6.1.yaml') ? 'not-applicable' : 'passed';
+      expect(result.verdict, `${result.name}\n${formatScenario(result)}`).toBe(expected);
+      if (expected === 'passed') passed.add(dirname(result.file));
+    }
+    expect(passed.size).toBe(sampleNames.length);
   });
 
   it('would be found out if they did something else', () => {

@@ -47,7 +47,7 @@ for (const id of values.kernel) {
     const owners: string[] = [];
     const requests = [];
     for (const { built } of samples)
-      for (const request of await scenariosOf(kernel, built)) {
+      for (const request of await scenariosOf(built)) {
         owners.push(basename(built.folder));
         requests.push(request);
       }
@@ -62,19 +62,20 @@ for (const id of values.kernel) {
     );
     for (const { built, seconds } of samples) {
       const name = basename(built.folder);
+      let isFirst = true;
       results.forEach((result, at) => {
-        if (owners[at] !== name) return;
-        if (result.verdict !== 'passed') {
+        if (owners[at] !== name || result.verdict === 'not-applicable') return;
+        if (result.verdict === 'failed') {
           isFailed = true;
           process.stdout.write(formatScenario(result));
         }
-        const isFirst = owners.indexOf(name) === at;
         lines.push(row(isFirst ? built : undefined, name, isFirst ? seconds : undefined, result));
+        isFirst = false;
       });
     }
     lines.push(
       '',
-      `${samples.reduce((sum, { built }) => sum + built.built.length, 0)} livepatches built in ${buildSeconds.toFixed(1)} s, one after the other; ${results.length} scenarios in ${runSeconds.toFixed(1)} s.`,
+      `${samples.reduce((sum, { built }) => sum + built.built.length, 0)} livepatches built in ${buildSeconds.toFixed(1)} s, one after the other; ${results.filter(({ verdict }) => verdict !== 'not-applicable').length} scenarios in ${runSeconds.toFixed(1)} s.`,
     );
   } finally {
     await rm(folder, { recursive: true, force: true });

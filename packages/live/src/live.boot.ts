@@ -55,6 +55,9 @@ const script: Readonly<Record<string, string | readonly string[]>> = {
   stays: ['load', '/lp/stuck.ko', '--time-limit', '1', '--no-reverse'],
   moving: ['status', '--json'],
   movingText: ['status'],
+  capture:
+    'mkdir /cap; cd /; cp -r --parents sys/kernel/livepatch sys/module/*/taint sys/module/*/refcnt proc/modules proc/sys/kernel/tainted proc/sys/kernel/osrelease proc/[0-9]*/task/*/patch_state proc/[0-9]*/task/*/comm proc/[0-9]*/task/*/stack /cap 2>&1 | tail -3; true',
+  captured: ['status', '--json', '--root', '/cap'],
   behind: ['load', '/lp/third.ko'],
   busy: ['disable', 'livepatch_first'],
   turned: ['unload', 'livepatch-stuck'],
@@ -190,6 +193,11 @@ describe('status on a running machine', () => {
       /livepatch_stuck is patching, 1 task left: kswapd0:\d+ in kswapd\n/,
     );
     expect(result('movingText').stdout).toMatch(/^ {4}kthread\+0x/m);
+  });
+
+  it('reads the same from a capture', () => {
+    expect(result('captured').code, result('capture').stdout).toBe(0);
+    expect(json('captured')).toEqual(json('moving'));
   });
 
   it('shows what is left of a livepatch that was disabled', () => {

@@ -30,6 +30,8 @@ export function klpkitFiles(): GuestFile[] {
     if (seen.has(name)) return;
     seen.add(name);
     const linked = join(repository, 'node_modules', name);
+    // What one package has for itself alone is of commands that are not run here: they load it when they are.
+    if (!existsSync(linked)) return;
     const text = readFileSync(join(linked, 'package.json'), 'utf8');
     const meta = JSON.parse(text) as { dependencies?: Record<string, string> };
     for (const path of filesBelow(linked, name.startsWith('@klpkit/') || name === 'klpkit'))
@@ -46,6 +48,7 @@ function filesBelow(folder: string, isOurs: boolean): string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !relative(folder, path).startsWith('node_modules/'))
     .filter((path) => !left.test(path) && (isOurs || !path.endsWith('.ts')));
 }
 
