@@ -168,23 +168,17 @@ interface Use {
   readonly piece: Piece;
 }
 
-function usesIn(side: Side, user: Piece, members: ReadonlySet<Piece>): Use[] {
+/** In a piece's own references, and in those of the table entries that describe it (a static key is used there alone). */
+function usesIn({ model, tables }: Side, user: Piece, members: ReadonlySet<Piece>): Use[] {
   const uses: Use[] = [];
-  for (const { references, start } of stretchesOf(side, user))
+  const add = (references: readonly Reference[], start: number) => {
     for (const { offset, target } of references)
       if (target.kind === 'piece' && members.has(target.piece))
         uses.push({ at: offset - start, piece: target.piece });
+  };
+  add(model.referencesOf(user), user.start);
+  if (user.kind === 'function') for (const { references, start } of tables.of(user)) add(references, start);
   return uses;
-}
-
-/** A piece's own references, and those of the table entries that describe it (a static key is used there alone). */
-function stretchesOf(side: Side, piece: Piece): { references: readonly Reference[]; start: number }[] {
-  const own = { references: side.model.referencesOf(piece), start: piece.start };
-  if (piece.kind !== 'function') return [own];
-  return [
-    own,
-    ...side.tables.of(piece).map((entry) => ({ references: entry.references, start: entry.start })),
-  ];
 }
 
 /** Which variable of a changed function before is which of the same function after. */
