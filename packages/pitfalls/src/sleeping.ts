@@ -1,8 +1,9 @@
+import { mayBeAsleepIn } from './kernel-calls.ts';
 import type { KernelCall } from './module-calls.ts';
 
-/** Functions of the kernel that sleep, or may: calling one with interrupts off is a bug. */
-const sleeping =
-  /^(_*mutex_lock\w*|_*msleep\w*|usleep_range\w*|fsleep|_*schedule(_timeout\w*)?|_*wait_for_completion\w*|_*down_(read|write)\w*|down(_interruptible|_killable|_timeout)?|_*v[mz]?alloc\w*|kvm?alloc_node\w*|_*copy_(to|from)_user|_*might_sleep|_*cond_resched|flush_work(queue)?|_*flush_workqueue|cancel_work_sync|synchronize_(s?rcu\w*|net|irq)|_*rcu_barrier|kthread_stop|del_timer_sync|_*request_module|filp_open|vfs_\w+|_*kernel_(read|write)|dput|iput|fput_sync|static_key_(enable|disable|slow_inc|slow_dec)|register_kprobes?|kmem_cache_(create|destroy)\w*)$/;
+/** Functions of the kernel that may sleep besides those that wait: calling one with interrupts off is a bug. */
+const maySleep =
+  /^(usleep_range|fsleep|__schedule|__wait_for_completion\w*|__down(_read|_write)?(_interruptible|_killable|_timeout)?|_*v[mz]?alloc\w*|kvm?alloc_node\w*|_*copy_(to|from)_user|_*might_sleep|_*cond_resched|flush_workqueue|synchronize_s?rcu_\w+|del_timer_sync|_*request_module|filp_open|vfs_\w+|_*kernel_(read|write)|dput|iput|fput_sync|static_key_(enable|disable|slow_inc|slow_dec)|register_kprobes?|kmem_cache_(create|destroy)\w*)$/;
 
 /** Allocators, and which of their arguments has the flags. */
 const allocators: readonly [RegExp, number][] = [
@@ -21,7 +22,7 @@ const directReclaim = 0x400n;
 /** Why a call may sleep, in words; `undefined` when it does not, or when it is not known. */
 export function whySleeps({ name, args }: KernelCall): string | undefined {
   const flags = allocators.find(([pattern]) => pattern.test(name));
-  if (!flags) return sleeping.test(name) ? name : undefined;
+  if (!flags) return mayBeAsleepIn(name) || maySleep.test(name) ? name : undefined;
   const argument = args[flags[1]];
   if (argument?.kind !== 'number' || (argument.value & directReclaim) === 0n) return undefined;
   return `${name} with the flags 0x${argument.value.toString(16)}, which may wait for memory`;
