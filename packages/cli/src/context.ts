@@ -103,6 +103,11 @@ export const kernelFlag = {
   optional: true,
 } as const;
 
+/** {@link kernelFlag} of a subcommand that does something of its own with it. */
+export function kernelFlagFor(brief: string) {
+  return { ...kernelFlag, brief } as const;
+}
+
 /** Makes a subcommand's function fit for the command line: failures become messages and exit codes, progress ends. */
 export function action<Flags extends CommonFlags, Args extends readonly (string | undefined)[]>(
   command: string,

@@ -1,7 +1,7 @@
 import type { FunctionChange, ObjectModel } from '@klpkit/compare';
 import { type Finding, UsageError } from '@klpkit/findings';
 import { buildCommand } from '@stricli/core';
-import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
+import { action, type Context, jsonFlag, kernelFlagFor } from '../context.ts';
 import { Exit } from '../exit.ts';
 import { findingText } from '../failure.ts';
 import { chooseKernel, readUserFile } from '../input.ts';
@@ -120,10 +120,7 @@ export const compareCommand = buildCommand<{ json: boolean; kernel?: string }, [
   parameters: {
     flags: {
       json: jsonFlag,
-      kernel: {
-        ...kernelFlag,
-        brief: 'Kernel in the cache whose structures tell the sizes of table entries',
-      },
+      kernel: kernelFlagFor('Kernel in the cache whose structures tell the sizes of table entries'),
     },
     aliases: { k: 'kernel' },
     positional: {

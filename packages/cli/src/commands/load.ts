@@ -1,6 +1,6 @@
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
 import { buildCommand } from '@stricli/core';
-import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
+import { action, type Context, jsonFlag, kernelFlagFor } from '../context.ts';
 import { Exit } from '../exit.ts';
 import { findingText } from '../failure.ts';
 import { kernelFor, readUserFile } from '../input.ts';
@@ -30,10 +30,9 @@ export const loadCommand = buildCommand<Flags, [string], Context>({
     flags: {
       json: jsonFlag,
       ...changeFlags,
-      kernel: {
-        ...kernelFlag,
-        brief: 'Kernel in the cache to check against; else the one that the module names, if it is there',
-      },
+      kernel: kernelFlagFor(
+        'Kernel in the cache to check against; else the one that the module names, if it is there',
+      ),
       override: {
         ...overrideFlag,
         brief: 'Go on in spite of a finding, for a reason; may be repeated',

@@ -3,7 +3,7 @@ import type { Disassembly, Shown, ShownKernel, ShownLivepatch } from '@klpkit/au
 import { UsageError } from '@klpkit/findings';
 import type { Kernel } from '@klpkit/kernel';
 import { buildCommand } from '@stricli/core';
-import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
+import { action, type Context, jsonFlag, kernelFlagFor } from '../context.ts';
 import { Exit } from '../exit.ts';
 import { readUserFile } from '../input.ts';
 
@@ -34,7 +34,7 @@ export const showCommand = buildCommand<Flags, [string], Context>({
   parameters: {
     flags: {
       json: jsonFlag,
-      kernel: { ...kernelFlag, brief: 'Kernel in the cache that the livepatch is for' },
+      kernel: kernelFlagFor('Kernel in the cache that the livepatch is for'),
       all: { kind: 'boolean', brief: 'Whole lists', default: false, withNegated: false },
       disassemble: {
         kind: 'parsed',

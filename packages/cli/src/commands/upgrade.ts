@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { CheckedUpgrade } from '@klpkit/author';
 import { buildCommand } from '@stricli/core';
-import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
+import { action, type Context, jsonFlag, kernelFlagFor } from '../context.ts';
 import { Exit } from '../exit.ts';
 import { findingText } from '../failure.ts';
 import { kernelFor, readUserFile } from '../input.ts';
@@ -29,10 +29,7 @@ export const upgradeCommand = buildCommand<Flags, [string, string], Context>({
   parameters: {
     flags: {
       json: jsonFlag,
-      kernel: {
-        ...kernelFlag,
-        brief: 'Kernel in the cache; else the one that the newer module names, if it is there',
-      },
+      kernel: kernelFlagFor('Kernel in the cache; else the one that the newer module names, if it is there'),
       ...judgeFlags,
     },
     aliases: { k: 'kernel' },
