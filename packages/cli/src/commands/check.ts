@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { type Finding, UsageError } from '@klpkit/findings';
 import { buildCommand } from '@stricli/core';
-import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
+import { action, type Context, jsonFlag, kernelFlagFor } from '../context.ts';
 import { Exit } from '../exit.ts';
 import { kernelFor, readUserFile } from '../input.ts';
 import { type JudgeFlags, judgeFlags } from '../judge-flags.ts';
@@ -31,10 +31,7 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
   parameters: {
     flags: {
       json: jsonFlag,
-      kernel: {
-        ...kernelFlag,
-        brief: 'Kernel in the cache; else the one that the module names, if it is there',
-      },
+      kernel: kernelFlagFor('Kernel in the cache; else the one that the module names, if it is there'),
       replaces: {
         kind: 'parsed',
         parse: String,
