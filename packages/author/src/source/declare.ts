@@ -49,6 +49,11 @@ export function argumentThatNames(part: Part, name: string): string | undefined 
   return names.sort((a, b) => b.text.length - a.text.length)[0]?.text;
 }
 
+/** `STATIC` is how some file systems write it. */
+function isStaticWord(word: string): boolean {
+  return word === 'static' || word === 'STATIC';
+}
+
 const inlineWords =
   /^(inline|__inline|__inline__|__always_inline|noinline|noinline_for_stack|__maybe_unused|__init|__exit|notrace|__sched|__ref|__latent_entropy)$/;
 
@@ -57,7 +62,7 @@ export function headTokens(tokens: readonly Token[], source: string, base: numbe
   let out = '';
   let from = (tokens[0]?.start ?? base) - base;
   for (const token of tokens) {
-    if (token.kind === 'name' && (token.text === 'static' || inlineWords.test(token.text))) {
+    if (token.kind === 'name' && (isStaticWord(token.text) || inlineWords.test(token.text))) {
       out += source.slice(from, token.start - base);
       from = token.end - base;
       while (/\s/.test(source[from] ?? '')) from++;
@@ -107,10 +112,10 @@ export function externOf(text: string): string {
   let out = '';
   let from = 0;
   for (const token of tokens) {
-    if (token.kind !== 'name' || !(token.text === 'static' || sectionWords.test(token.text))) continue;
+    if (token.kind !== 'name' || !(isStaticWord(token.text) || sectionWords.test(token.text))) continue;
     out += head.slice(from, token.start);
     from = token.end;
-    if (token.text === 'static') while (/\s/.test(head[from] ?? '')) from++;
+    if (isStaticWord(token.text)) while (/\s/.test(head[from] ?? '')) from++;
     else out = out.trimEnd();
   }
   const declared = `${out}${head.slice(from)}`.trim().replace(/\s+([,;])/g, '$1');

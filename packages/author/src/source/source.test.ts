@@ -138,6 +138,17 @@ CALL(thing, long)
     expect(written.text).toContain('CALL(klpp_thing, long)');
   });
 
+  it('keeps the name of a copy that a macro puts together', async () => {
+    const text = `${noinline}
+#define RUN(name) run_##name(3)
+static int run_fast(int a) { return a + 1; }
+int patched(int a) { return RUN(fast) + a; }
+`;
+    const { written, wants } = await small(...fixed(text, '+ a;', '- a;'));
+    expect(wants).toEqual([]);
+    expect(written.text).toContain('static int run_fast(int a)');
+  });
+
   it('gives a static function that a macro makes a name for the tables', async () => {
     const text = `${noinline}
 #define STORE(name) static used int name##_store(int a) { return helper_##name(a); }

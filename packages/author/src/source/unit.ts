@@ -182,6 +182,7 @@ export class UnitSource {
           plan,
           syntax,
           isDeclared: (name) => !undeclared.has(name) && expansion.namesInHeaders.has(name),
+          keepsName: (name) => undeclared.has(name),
           lengthOf,
           headers,
           dropped,

@@ -47,6 +47,8 @@ export interface WriteInput {
   readonly syntax: Syntax;
   /** A name that a header declares needs no declaration of its own. */
   readonly isDeclared: (name: string) => boolean;
+  /** A name that the compiler looked for in vain: a macro puts it together, so that it cannot be another. */
+  readonly keepsName: (name: string) => boolean;
   /** Lengths of arrays that are declared without one. */
   readonly lengthOf: (variable: string) => number | undefined;
   /** Whole fixed headers that the file takes along, by path in the tree. */
@@ -115,6 +117,8 @@ class Writer {
       if (!part || plan.modes.get(part) !== 'text') continue;
       const argument = argumentThatNames(part, name);
       const callsOnly = fate.kind === 'replace';
+      // A name that a macro puts together cannot be given another.
+      if (!callsOnly && (this.#input.keepsName(name) || this.#isPasted(name))) continue;
       if (argument === undefined) this.#renames.set(name, { to: nameOf(name), callsOnly });
       if (fate.kind !== 'replace') continue;
       if (argument !== undefined && isStatic(part, name)) {
@@ -151,7 +155,9 @@ class Writer {
       const isReferred = fate.kind === 'refer';
       const users = plan.usersOf(name).filter((part) => part !== definition && plan.modes.has(part));
       const pointers =
-        fate.kind === 'replace' && users.concat(definition).some((part) => this.#takesAddress(part, name));
+        fate.kind === 'replace' &&
+        (this.#input.keepsName(name) ||
+          users.concat(definition).some((part) => this.#takesAddress(part, name)));
       const first = users[0];
       if (isReferred || pointers) {
         if (!isReferred || !isDeclared(name) || !isPlainGlobal(definition, name))
@@ -189,6 +195,19 @@ class Writer {
     const list = this.#before.get(part);
     if (list) list.push(text);
     else this.#before.set(part, [text]);
+  }
+
+  #isPasted(name: string): boolean {
+    const { plan } = this.#input;
+    const macros = [...plan.modes.keys()].filter(({ macro }) => macro !== undefined);
+    const isWritten = (part: Part) =>
+      tokensOf(this.#sourceOf(part)).some((token) => words(token).includes(name));
+    return (
+      plan
+        .usersOf(name)
+        .some((part) => part.expanded !== '' && plan.modes.get(part) === 'text' && !isWritten(part)) &&
+      !macros.some(isWritten)
+    );
   }
 
   #takesAddress(part: Part, name: string): boolean {
@@ -512,6 +531,12 @@ class Writer {
     for (const { name } of variables) text = withLength(text, name, lengthOf(name));
     return text;
   }
+}
+
+/** Names in a token, which may be a directive. */
+function words({ kind, text }: Token): string[] {
+  if (kind === 'name') return [text];
+  return kind === 'directive' ? tokensOf(text.slice(1), false).map((token) => token.text) : [];
 }
 
 /** Another name, not static, for a static function. */

@@ -109,6 +109,7 @@ export async function small(before: string, after: string, options: SmallOptions
       plan,
       syntax,
       isDeclared: (name) => expansion.namesInHeaders.has(name),
+      keepsName: () => false,
       lengthOf: () => undefined,
       headers: new Map(),
       dropped: new Set(),
