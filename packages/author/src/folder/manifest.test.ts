@@ -45,6 +45,23 @@ describe('readManifest', () => {
     ]);
   });
 
+  it('knows modules of the folder, and refuses those that cannot be built', () => {
+    const modules = [{ name: 'bell', files: ['target/bell.c'] }];
+    expect(readManifest(JSON.stringify({ ...good, modules })).modules).toEqual(modules);
+    const wrong = [
+      { name: 'livepatch_x', files: ['target/a.c'] },
+      { name: 'a-b', files: [] },
+      { name: 'c', files: ['x.c', '../c.c'] },
+    ];
+    expect(refused({ ...good, modules: wrong })).toEqual([
+      'klpkit.json modules[0].name: "livepatch_x" cannot be the name of a module beside this livepatch',
+      'klpkit.json modules[1].name: "a-b" cannot be the name of a module beside this livepatch',
+      'klpkit.json modules[1].files: no C file is named',
+      'klpkit.json modules[2].files[0]: x.c is named twice',
+      'klpkit.json modules[2].files[1]: "../c.c" is no path inside the folder',
+    ]);
+  });
+
   it('refuses what is no JSON, and what contradicts itself', () => {
     expect(refused('{')[0]).toContain('it is no JSON');
     expect(refused('3')).toHaveLength(1);
