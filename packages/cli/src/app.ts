@@ -20,6 +20,7 @@ import { newCommand } from './commands/new.ts';
 import { proveCommand } from './commands/prove.ts';
 import { selftestCommand } from './commands/selftest.ts';
 import { showCommand } from './commands/show.ts';
+import { signCommand } from './commands/sign.ts';
 import { sourceCommand } from './commands/source.ts';
 import { statusCommand } from './commands/status.ts';
 import { unloadCommand } from './commands/unload.ts';
@@ -78,6 +79,7 @@ const routes = buildRouteMap<string, Context>({
     unload: unloadCommand,
     matrix: matrixRoute,
     worker: workerCommand,
+    sign: signCommand,
     explain: explainCommand,
     handbook: handbookCommand,
     demo: demoCommand,

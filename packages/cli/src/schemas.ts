@@ -990,6 +990,22 @@ const matrixReport = v.variant('outcome', [
       }),
     ),
     groups: v.array(v.strictObject({ key: text, fix: text, kernels: v.array(text), differs: v.array(text) })),
+    release: v.optional(
+      v.pipe(
+        v.strictObject({
+          folder: text,
+          isSigned: v.boolean(),
+          kernels: v.array(
+            v.strictObject({
+              kernel: text,
+              file: text,
+              sha256: v.pipe(text, v.description('of the module')),
+            }),
+          ),
+        }),
+        v.description('what --release wrote; its manifest.json tells all'),
+      ),
+    ),
   }),
   ...failures('matrix report'),
 ]);
@@ -997,6 +1013,32 @@ const matrixReport = v.variant('outcome', [
 const worker = v.variant('outcome', [
   v.strictObject({ command: v.literal('worker'), outcome: v.literal('ended'), jobs: count }),
   ...failures('worker'),
+]);
+
+const signer = v.strictObject({
+  subject: text,
+  fingerprint: v.pipe(text, v.description('SHA-256 of the certificate')),
+});
+
+const sign = v.variant('outcome', [
+  v.strictObject({
+    command: v.literal('sign'),
+    outcome: v.literal('signed'),
+    file: text,
+    kernel: v.pipe(text, v.description('whose program signed')),
+    hash: v.pipe(text, v.description('as its configuration has it')),
+    sha256: v.pipe(text, v.description('of the signed module')),
+    certificate: signer,
+  }),
+  v.strictObject({
+    command: v.literal('sign'),
+    outcome: v.pipe(v.picklist(['good', 'bad']), v.description('of --verify; bad: exit code 1')),
+    file: text,
+    certificate: signer,
+    reason: v.optional(v.pipe(text, v.description('why it is bad'))),
+    next: v.optional(text),
+  }),
+  ...failures('sign'),
 ]);
 
 const demo = v.variant('outcome', [
@@ -1067,6 +1109,7 @@ export const schemas = {
   matrix,
   'matrix-report': matrixReport,
   worker,
+  sign,
   demo,
 } as const;
 
