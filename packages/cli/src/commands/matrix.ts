@@ -1,6 +1,6 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError } from '@klpkit/findings';
-import type { Cell } from '@klpkit/fleet';
+import type { Cell, ReleaseSigning } from '@klpkit/fleet';
 import { buildCommand, buildRouteMap } from '@stricli/core';
 import { action, type Context, jsonFlag, type Role } from '../context.ts';
 import { Exit } from '../exit.ts';
@@ -148,6 +148,9 @@ interface ReportFlags {
   readonly html?: string;
   readonly csv?: string;
   readonly openvex?: string;
+  readonly release?: string;
+  readonly key?: string;
+  readonly cert?: string;
   readonly author: string;
   readonly date?: string;
 }
@@ -167,10 +170,13 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
   docs: {
     brief: 'Tell what is covered, as a table, a page, CSV, JSON or OpenVEX',
     fullDescription: [
-      'Reads the state of the last run; nothing is built. Ends with code 1 if a cell waits for a human.',
+      'Reads the state of the last run; nothing is built. With --release, each released livepatch is written with its report,',
+      'manifest.json tells what is in it, and SHA256SUMS has all checksums; with a key, the modules are signed as by klpkit',
+      'sign, and SHA256SUMS.p7s signs the checksums. Ends with code 1 if a cell waits for a human.',
       '',
       'EXAMPLE',
       '  klpkit matrix report fleet/matrix.yaml --html coverage --openvex coverage.vex.json',
+      '  klpkit matrix report fleet/matrix.yaml --release livepatches-2026-11 --key key.pem --cert cert.pem',
     ].join('\n'),
   },
   parameters: {
@@ -180,6 +186,9 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
       html: file('Folder for a page with the reports of all livepatches', 'DIR'),
       csv: file('File for the cells as CSV', 'FILE'),
       openvex: file('File for an OpenVEX document', 'FILE'),
+      release: file('New folder for the released livepatches, a manifest and checksums', 'DIR'),
+      key: file('Key that signs the release, as for klpkit sign', 'KEY.pem'),
+      cert: file('Certificate of that key', 'CERT.pem'),
       author: {
         kind: 'parsed',
         parse: String,
@@ -204,6 +213,7 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
     const fleet = await import('@klpkit/fleet');
     const { writeFileAtomic } = await import('@klpkit/host');
     const matrix = fleet.readMatrix(new TextDecoder().decode(await readUserFile(path)), path);
+    const signing = signingOf(context, flags);
     const { folder, address } = placesOf(path, flags);
     if (!(await isFile(join(folder, 'matrix.sqlite'))))
       throw new UsageError(`${folder} holds no state of a run`, `klpkit matrix ${path}`);
@@ -221,6 +231,10 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
       await writeFileAtomic(flags.openvex, fleet.openVex(cells, { author: flags.author, timestamp }));
     }
     if (flags.html) await fleet.writeCoverage(flags.html, matrix.name, cells, fleet.openStore(address));
+    const release =
+      flags.release === undefined
+        ? undefined
+        : await fleet.writeRelease(flags.release, matrix, cells, fleet.openStore(address), signing);
     const isWaiting = unknown > 0 || cells.some(fleet.needsHuman);
     if (context.isJson) {
       const answer: Answer<'matrix-report'> = {
@@ -242,14 +256,44 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
           kernels: of.map(({ kernel }) => kernel),
           differs,
         })),
+        ...(flags.release !== undefined && release
+          ? {
+              release: {
+                folder: flags.release,
+                isSigned: signing !== undefined,
+                kernels: release.kernels.map(({ kernel, module }) => ({
+                  kernel,
+                  file: module.file,
+                  sha256: module.sha256,
+                })),
+              },
+            }
+          : {}),
       };
       context.answer(answer);
     }
     context.say(fleet.coverageText(cells).trimEnd());
+    if (release)
+      context.say(
+        `\n${context.paint('good', 'written')}  ${flags.release}: ${release.kernels.length} livepatches${signing ? ', signed' : ''}`,
+      );
     if (unknown > 0) context.say(`${unknown} cells are not at their end: klpkit matrix ${path}`);
     return isWaiting ? Exit.findings : Exit.done;
   }),
 });
+
+/** What signs a release, from the flags. @throws {UsageError} for flags that do not go together */
+function signingOf(context: Context, { release, key, cert }: ReportFlags): ReleaseSigning | undefined {
+  if (key === undefined && cert === undefined) return undefined;
+  if (release === undefined || key === undefined || cert === undefined)
+    throw new UsageError('a signed release needs --release, --key and --cert', 'give all three of them');
+  return {
+    key,
+    cert,
+    pin: context.env.KBUILD_SIGN_PIN,
+    kernelOf: async (id) => (await import('@klpkit/kernel')).openKernel(id),
+  };
+}
 
 /** `klpkit matrix`: runs, unless it is to report. */
 export const matrixRoute = buildRouteMap<string, Context>({

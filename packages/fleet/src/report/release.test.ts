@@ -1,0 +1,100 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from '@klpkit/host';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FolderStore } from '../store.ts';
+import { artifact, cell } from '../testing/cells.ts';
+import type { Cell, Matrix } from '../types.ts';
+import { writeRelease } from './release.ts';
+
+let folder = '';
+let store: FolderStore;
+let cells: Cell[];
+const matrix: Matrix = {
+  name: 'web',
+  kernels: [],
+  fixes: [
+    {
+      id: 'one',
+      title: 'A fix',
+      cves: ['CVE-2026-1234'],
+      patches: ['one.patch'],
+      backports: [],
+      releases: [],
+      overrides: {},
+      checks: [],
+    },
+  ],
+  policy: { prove: true, cumulative: true },
+};
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'klpkit-release-'));
+  store = new FolderStore(join(folder, 'store'));
+  const made = {
+    ...artifact('livepatch-web.ko', 'f', 'g'),
+    digest: await store.put('a module'),
+    size: 8,
+    report: await store.put('{}'),
+    page: await store.put('<html>'),
+  };
+  cells = [
+    cell('6.12', 'one', 'proven', { cves: ['CVE-2026-1234'], group: 'a group' }),
+    cell('6.12', 'two', 'refused'),
+    cell('6.12', '*', 'released', { artifact: made, group: 'all of them', coveredUntil: '2027-06-30' }),
+    cell('6.1', 'one', 'fixed'),
+    cell('6.1', '*', 'not-affected'),
+    // Built, but its proof failed: it must not get out.
+    cell('5.10', 'one', 'proven'),
+    cell('5.10', '*', 'disproven', { artifact: made }),
+  ];
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('writeRelease', () => {
+  it('writes what is released, and nothing else, with sums that hold', async () => {
+    const out = join(folder, 'out');
+    const manifest = await writeRelease(out, matrix, cells, store);
+    expect(JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'))).toEqual(manifest);
+    expect(manifest.kernels.map(({ kernel }) => kernel)).toEqual(['debian:6.12']);
+    const [kernel] = manifest.kernels;
+    expect(kernel).toMatchObject({
+      release: '6.12',
+      coveredUntil: '2027-06-30',
+      module: { name: 'livepatch_web', file: 'debian-6.12/livepatch-web.ko', size: 8 },
+      fixes: [{ id: 'one', title: 'A fix', cves: ['CVE-2026-1234'], group: 'a group' }],
+      objects: [{ name: 'vmlinux', functions: ['f', 'g'] }],
+      group: 'all of them',
+      inputs: '0'.repeat(64),
+    });
+    expect(kernel?.module.sha256).toBe(kernel?.module.proven);
+    const { stdout } = await run(['sha256sum', '--strict', '-c', 'SHA256SUMS'], { cwd: out });
+    expect(stdout.trim().split('\n')).toEqual([
+      'debian-6.12/livepatch-web.html: OK',
+      'debian-6.12/livepatch-web.json: OK',
+      'debian-6.12/livepatch-web.ko: OK',
+      'manifest.json: OK',
+    ]);
+  });
+
+  it('gives the same bytes again', async () => {
+    for (const out of ['a', 'b']) await writeRelease(join(folder, out), matrix, cells, store);
+    for (const file of ['manifest.json', 'SHA256SUMS'])
+      expect(readFileSync(join(folder, 'a', file))).toEqual(readFileSync(join(folder, 'b', file)));
+  });
+
+  it('writes over no release, and leaves nothing half-written', async () => {
+    const out = join(folder, 'twice');
+    await writeRelease(out, matrix, cells, store);
+    await expect(writeRelease(out, matrix, cells, store)).rejects.toThrow('is there already');
+    const none = cells.filter(({ state }) => state !== 'released');
+    await expect(writeRelease(join(folder, 'none'), matrix, none, store)).rejects.toThrow(
+      'no kernel of the matrix',
+    );
+    const lost = new FolderStore(join(folder, 'lost'));
+    await expect(writeRelease(join(folder, 'none'), matrix, cells, lost)).rejects.toThrow('the store has no');
+    expect(existsSync(join(folder, 'none'))).toBe(false);
+  });
+});
