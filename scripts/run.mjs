@@ -42,6 +42,7 @@ const neededForTests = [
   ['clang-16', ['/usr/bin/clang-16'], 'the cases of the pitfalls are compiled with it as well'],
   ['llvm-14', ['/usr/bin/llvm-lto-14'], 'the case of ThinLTO names'],
   ['chromium', ['/usr/bin/chromium'], 'the handbook and its workbench are tried in it'],
+  ['python3-sphinx', ['/usr/bin/sphinx-build'], "the handbook in the kernel's own form is built by it"],
   ['redis-server', ['/usr/bin/redis-server'], 'the queue of a matrix'],
   ['clang-19', ['/usr/bin/clang-19'], 'objects of a newer clang to compare, with kCFI'],
 ];
@@ -170,7 +171,8 @@ const hasSetUp = await Promise.all([installNpmPackages(), installDebianPackages(
 if (what === 'demo' && hasSetUp.includes(true)) say('');
 const node = pinnedNode();
 const bin = (name) => join(root, 'node_modules', name);
-if (what === 'demo') await steps(node, [['demo', [join(root, 'packages/cli/src/klpkit.js'), 'demo', ...rest]]]);
+if (what === 'demo')
+  await steps(node, [['demo', [join(root, 'packages/cli/src/klpkit.js'), 'demo', ...rest]]]);
 else
   await steps(node, [
     ['format and lint', [bin('@biomejs/biome/bin/biome'), 'ci', '.']],

@@ -29,7 +29,7 @@ export interface Visit {
   /** Errors of the console, and exceptions. */
   readonly complaints: string[];
   /** Bytes of all answers so far as gzip packs them. */
-  packedBytes(): number;
+  packedBytes(): Promise<number>;
 }
 
 /** Builds the site where it is stale, serves it on a free port, and starts the browser. */
@@ -48,21 +48,26 @@ export async function openSite(): Promise<Site> {
       const page = await context.newPage();
       const strangers: string[] = [];
       const complaints: string[] = [];
-      let packed = 0;
+      const packed: Promise<number>[] = [];
+      const sizeOf = (body: Buffer) => Math.min(body.length, gzipSync(body).length);
       page.on('request', (request) => {
         const isOwn = request.url().startsWith(server.url) || /^(blob|data):/.test(request.url());
         if (!isOwn || request.method() !== 'GET') strangers.push(`${request.method()} ${request.url()}`);
       });
-      page.on('response', async (response) => {
-        const body = await response.body().catch(() => undefined);
-        if (body) packed += Math.min(body.length, gzipSync(body).length);
+      page.on('response', (response) => {
+        packed.push(response.body().then(sizeOf, () => 0));
       });
       page.on('console', (message) => {
         if (message.type() === 'error') complaints.push(message.text());
       });
       page.on('pageerror', (error) => complaints.push(error.message));
       await page.goto(new URL(path, server.url).href, { waitUntil: 'networkidle' });
-      return { page, strangers, complaints, packedBytes: () => packed };
+      return {
+        page,
+        strangers,
+        complaints,
+        packedBytes: async () => (await Promise.all(packed)).reduce((sum, bytes) => sum + bytes, 0),
+      };
     },
     async close() {
       await browser.close();
