@@ -11,7 +11,7 @@ export const klp405: Pitfall = {
   severity: 'note',
   statement:
     'A transition that has not ended after 15 seconds sends a signal that is none to the tasks that hold it up: interruptible waits end with -ERESTARTSYS although nothing happened.',
-  seen: 'at run time on Linux 6.1: "signaling remaining tasks", and a wait_event_interruptible() whose result was not checked went on with a value that was not there yet',
+  seen: 'at run time on Linux 6.1 and 6.12: "signaling remaining tasks", and a wait whose result was not checked went on with a value that was not there yet',
   safeWay:
     'Old code that checks the result of its waits is not harmed; where it does not, complete the transition while nobody waits there.',
   unit: {

@@ -9,7 +9,7 @@ export const klp411: Pitfall = {
   severity: 'warning',
   statement:
     'When the livepatch is disabled, or replaced by one without the function, the old code runs again and meets what the new code and the callbacks left behind.',
-  seen: 'follows from Documentation/livepatch/system-state.rst and the atomic replace; not reproduced',
+  seen: 'at run time on Linux 6.1 and 6.12, for a livepatch that is disabled',
   safeWay:
     'Write only what the old code can read, or undo it in pre_unpatch or post_unpatch, and describe it with a klp_state so that the next livepatch takes it over.',
   review: {

@@ -30,6 +30,8 @@ const target: Target = {
     { folder: 'KLP401-cold-stack-hole', source: 'twin.c', flags: ['-Dwork=work_twin'] },
     { folder: 'KLP404-tail-calling-caller', source: 'tail.c' },
     { folder: 'KLP404-tail-calling-caller', source: 'twin.c', flags: ['-Dfinish=finish_twin'] },
+    { folder: 'KLP405-fake-signal', source: 'sleep.c' },
+    { folder: 'KLP405-fake-signal', source: 'sleep-twin.c', flags: ['-Dget=get_twin', '-Dvalue=value_twin'] },
     { folder: 'KLP406-new-function-blocks', source: 'loop.c', flags: ['-Dwork=turn'] },
     { folder: 'KLP305-klp-symbol-of-local', source: 'clone.c' },
     {
@@ -103,6 +105,13 @@ const cases = {
     source: 'livepatch.c',
     placeholders: fromTarget('check', 'check_whole'),
   },
+  entry: {
+    folder: 'KLP408-assembly-entry-noinstr',
+    source: 'faulty.c',
+    placeholders: [{ symbol: 'ext', object: 'vmlinux', name: 'yield', sympos: 0, patched: 'vmlinux' }],
+  },
+  left: { folder: 'KLP411-back-to-old-code', source: 'faulty.c', placeholders: fromTarget('limit') },
+  undone: { folder: 'KLP411-back-to-old-code', source: 'innocent.c', placeholders: fromTarget('limit') },
   overCold: { folder: 'boot', source: 'over-cold.c' },
   overHot: { folder: 'boot', source: 'over-hot.c' },
   newCold: {
@@ -183,6 +192,7 @@ async function carryOut(guest: Guest, nameOf: (name: Case) => string): Promise<O
     'notrace',
     'init',
     'data',
+    'entry',
     'twice',
     'noEnd',
     'stripped',
@@ -245,6 +255,8 @@ async function carryOut(guest: Guest, nameOf: (name: Case) => string): Promise<O
 
 /** Two rounds of the kernel's attempts to switch the tasks that are left: once a second. */
 const pendingMs = 2500;
+/** The fifteen seconds after which a transition sends its signals (SIGNALS_TIMEOUT in kernel/livepatch/transition.c), and a round. */
+const signalMs = 17_500;
 
 /** What becomes of tasks that sleep in the functions of the target, in what replaces them, and beside them. */
 async function stacks(guest: Guest, nameOf: (name: Case) => string, done: Map<string, Done>): Promise<void> {
@@ -266,10 +278,10 @@ async function stacks(guest: Guest, nameOf: (name: Case) => string, done: Map<st
   await keep('overCold', guest.load(nameOf('overCold')));
   await keep('settled overCold', guest.settled(nameOf('overCold'), 30_000));
   await goOn('overCold');
-  for (const word of ['hot', 'call']) await say(word, word);
+  for (const word of ['hot', 'call', 'signal', 'wait']) await say(word, word);
   await keep('overHot', guest.load(nameOf('overHot')));
-  await keep('pending overHot', guest.settled(nameOf('overHot'), pendingMs));
-  for (const word of ['hot', 'call']) {
+  await keep('pending overHot', guest.settled(nameOf('overHot'), signalMs));
+  for (const word of ['hot', 'call', 'wait']) {
     const [pid] = /\d+$/.exec(done.get(word)?.log.join() ?? '') ?? [];
     done.set(`state of ${word}`, { error: await guest.read(`/proc/${pid}/patch_state`), log: [] });
   }
@@ -294,6 +306,13 @@ async function stacks(guest: Guest, nameOf: (name: Case) => string, done: Map<st
   for (const name of ['clone', 'whole'] as const) {
     await enable(name);
     await say(`submit ${name}`, 'submit');
+  }
+
+  for (const name of ['undone', 'left'] as const) {
+    await enable(name);
+    await say(`within ${name}`, 'within');
+    await keep(`disable ${name}`, guest.disable(nameOf(name)));
+    await say(`within after ${name}`, 'within');
   }
 
   await enable('newWhole');
@@ -339,6 +358,7 @@ describe.each(kernels)('on %s', (id) => {
     ['notrace', 'KLP205', 'EINVAL', /failed to find location for function 'native_sched_clock'/],
     ['init', 'KLP205', 'EINVAL', /start_kernel/],
     ['data', 'KLP205', 'EINVAL', /failed to find location for function 'jiffies'/],
+    ['entry', 'KLP408', 'EINVAL', /failed to find location for function 'exc_general_protection'/],
     ['twice', 'KLP207', 'EEXIST', /cannot create duplicate filename .*cmdline_proc_show,1'/],
     ['noEnd', 'KLP208', 'EINVAL', /symbol 'taken_from_the_next_variable' not found in symbol table/],
     ['stripped', 'KLP209', 'ENOENT', /kallsyms size lookup failed for 'cmdline_proc_show' replacement/],
@@ -504,6 +524,31 @@ describe.each(kernels)('on %s', (id) => {
     expect(error('state of call')).toBe('0');
     expect(log('wake overHot') + log('after overHot')).toContain('case: finish_twin returned 0');
     expect(said(await assessCase(folder, { fix: 'twin.c' }), 'KLP404')).toEqual([]);
+  });
+
+  it('KLP405: a wait that the fake signal ends is found, and ends after fifteen seconds without its value', async () => {
+    expect(error('pending overHot')).toBe('ETIMEDOUT');
+    expect(log('pending overHot')).toMatch(/signaling remaining tasks[\s\S]*case: get returned 0/);
+    const folder = join(room, 'KLP405-fake-signal');
+    expect(said(await assessCase(folder, { fix: 'sleep.c' }), 'KLP405').join()).toContain(
+      'tasks wait in get',
+    );
+    // The twin, which no signal ends, waits for its value.
+    expect(log('pending overHot')).not.toContain('get_twin');
+    expect(error('state of wait')).toBe('0');
+    expect(log('wake overHot') + log('after overHot')).toContain('case: get_twin returned 7');
+    expect(said(await assessCase(folder, { fix: 'sleep-twin.c' }), 'KLP405')).toEqual([]);
+  });
+
+  it('KLP411: a callback that nothing undoes is found, and the old code meets what it left', async () => {
+    for (const name of ['left', 'undone'] as const) {
+      expect(log(`within ${name}`)).toContain('case: within gives 1');
+      expect(error(`disable ${name}`)).toBe('');
+    }
+    expect(log('within after left')).toContain('case: within gives 1');
+    expect(await says('left', 'KLP411')).toMatch(/^note KLP411: raise_limit/);
+    expect(log('within after undone')).toContain('case: within gives 0');
+    expect(await says('undone', 'KLP411')).toBe('');
   });
 
   it('KLP406, KLP215: a new loop without end is found, and once its removal is forced the module stays', async () => {

@@ -20,12 +20,18 @@ int finish(int x);
 int finish_twin(int x);
 void turn(int *p);
 int submit(struct request *r, int n);
+int get(void);
+int get_twin(void);
+extern int value, value_twin;
 
 /* Used by the cases. */
 void complain(int x);
 void ext(void);
 int ext_int(int x);
 DECLARE_COMPLETION(done);
+int limit = 1;
+noinline int within(int x);
+noinline int within(int x) { return x <= limit; }
 
 static int go;
 
@@ -37,10 +43,10 @@ noinline void complain(int x)
 noinline void ext(void) { barrier(); }
 noinline int ext_int(int x) { return READ_ONCE(go) ? 0 : x; }
 
-static int value;
+static int turns;
 
-enum { COLD, HOT, TAIL, CALL, TURN, COUNT };
-static const char *const words[] = { "cold", "hot", "tail", "call", "turn" };
+enum { COLD, HOT, TAIL, CALL, TURN, SIGNAL, WAIT, COUNT };
+static const char *const words[] = { "cold", "hot", "tail", "call", "turn", "signal", "wait" };
 static struct task_struct *threads[COUNT];
 
 static int thread(void *data)
@@ -52,7 +58,9 @@ static int thread(void *data)
 	case HOT: pr_info("case: work_twin returned %d\n", work_twin(-1)); break;
 	case TAIL: pr_info("case: finish returned %d\n", finish(-1)); break;
 	case CALL: pr_info("case: finish_twin returned %d\n", finish_twin(-1)); break;
-	case TURN: value = 1; turn(&value); pr_info("case: turn returned\n"); break;
+	case SIGNAL: pr_info("case: get returned %d\n", get()); break;
+	case WAIT: pr_info("case: get_twin returned %d\n", get_twin()); break;
+	case TURN: turns = 1; turn(&turns); pr_info("case: turn returned\n"); break;
 	}
 	return 0;
 }
@@ -65,7 +73,10 @@ static ssize_t command(struct file *file, const char __user *from, size_t count,
 
 	if (copy_from_user(word, from, min(count, sizeof(word) - 1)))
 		return -EFAULT;
-	if (!strcmp(word, "wake")) {
+	if (!strcmp(word, "within")) {
+		pr_info("case: within gives %d\n", within(2));
+	} else if (!strcmp(word, "wake")) {
+		value = value_twin = 7;
 		go = 1;
 		complete_all(&done);
 		for (i = 0; i < COUNT; i++)
