@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
-import { openKernel } from '@klpkit/kernel';
+import { type Kernel, kernelsOfSeries, listKernels, openKernel } from '@klpkit/kernel';
 import type { OpenedKernel } from './run.ts';
-import type { Matrix } from './types.ts';
+import type { Matrix, MatrixKernel } from './types.ts';
 
 /** A matrix with everything that it names read. */
 export interface OpenedMatrix {
@@ -27,7 +27,9 @@ export async function openMatrix(matrix: Matrix, folder: string, file: string): 
       return undefined;
     });
   const kernels: OpenedKernel[] = [];
-  for (const { id, coveredUntil, shipped } of matrix.kernels) {
+  const cached = await listKernels();
+  const wanted = matrix.kernels.flatMap((one) => selectKernels(one, cached, missing));
+  for (const { id, coveredUntil, shipped } of wanted) {
     const kernel = await openKernel(id).catch((error: unknown) => {
       if (!(error instanceof UsageError)) throw error;
       missing(error.message, error.next ?? `klpkit kernel add ${id}`);
@@ -54,4 +56,32 @@ export async function openMatrix(matrix: Matrix, folder: string, file: string): 
   }
   if (findings.length > 0) throw new Refusal(findings);
   return { kernels, patches };
+}
+
+/**
+ * The kernels that an entry of a matrix stands for: itself, or those of its series that are in the cache, by flavour and the newest
+ * first. Told of through `missing` when there are fewer than it asks for.
+ */
+export function selectKernels(
+  entry: MatrixKernel,
+  cached: readonly Kernel[],
+  missing: (what: string, next: string) => void,
+): MatrixKernel[] {
+  const { id: series, select, ...rest } = entry;
+  if (!select) return [entry];
+  return select.flavours.flatMap((flavour) => {
+    const spec = flavour === 'amd64' ? series : `${series}-${flavour}`;
+    const found = kernelsOfSeries(cached, spec);
+    const { newest = Math.max(1, found.length) } = select;
+    if (found.length < newest)
+      missing(
+        `the matrix asks for ${newest === 1 ? 'a kernel' : `the newest ${newest}`} of ${spec}, and the cache has ${
+          found.length === 0 ? 'none' : found.map(({ id }) => id).join(', ')
+        }`,
+        found.length === 0
+          ? `klpkit kernel add ${spec}`
+          : `klpkit kernel add an older release of it, or ask for \`newest: ${found.length}\``,
+      );
+    return found.slice(0, newest).map(({ id }) => ({ id, ...rest }));
+  });
 }

@@ -9,6 +9,9 @@ kernels:
   - id: debian:6.1
     coveredUntil: 2027-06-30
     shipped: old/livepatch-web.ko
+  - series: debian:6.12
+    flavours: [cloud-amd64, rt-amd64]
+    newest: 2
 fixes:
   - id: web-1
     title: a fix
@@ -45,6 +48,7 @@ describe('readMatrix', () => {
       kernels: [
         { id: 'debian:6.12' },
         { id: 'debian:6.1', coveredUntil: '2027-06-30', shipped: 'old/livepatch-web.ko' },
+        { id: 'debian:6.12', select: { flavours: ['cloud-amd64', 'rt-amd64'], newest: 2 } },
       ],
       fixes: [
         {
@@ -77,14 +81,18 @@ describe('readMatrix', () => {
     ['name: web', 'names: web', '2: there is no key "names" here'],
     ['2027-06-30', '2027-13-01', '6: a day belongs here, 2027-06-30, and this is "2027-13-01"'],
     ['old/livepatch-web.ko', '../old.ko', '7: a file beside the matrix or below it belongs here'],
-    ['sub/b.patch', '/etc/passwd', '12: a file beside the matrix or below it belongs here'],
-    ['id: gone', 'id: web-1', '19: two fixes are called web-1'],
-    ['id: gone', 'id: Gone!', '19: an id has small letters, digits and dashes'],
-    ['CVE-2026-1234,', 'CVE-26-1,', '11: a CVE is CVE-YEAR-NUMBER, and this is "CVE-26-1"'],
-    ['/one|two/', '/one(/', '18: '],
-    ['prove: false', 'prove: perhaps', '22: true or false belongs here, and this is "perhaps"'],
-    ['maxWarnings: 0', 'maxWarnings: -1', '23: a whole number from 0'],
-    ['    patches: [a.patch, sub/b.patch]\n', '', '9: the fix web-1 has no patch'],
+    ['series: debian:6.12', 'series: 6.12', '8: a series belongs here, debian:6.12, and this is "6.12"'],
+    ['rt-amd64', 'rt', '9: there is no flavour "rt"'],
+    ['[cloud-amd64, rt-amd64]', '[]', '9: there is no flavour in this list'],
+    ['newest: 2', 'newest: 0', '10: a whole number from 1'],
+    ['sub/b.patch', '/etc/passwd', '15: a file beside the matrix or below it belongs here'],
+    ['id: gone', 'id: web-1', '22: two fixes are called web-1'],
+    ['id: gone', 'id: Gone!', '22: an id has small letters, digits and dashes'],
+    ['CVE-2026-1234,', 'CVE-26-1,', '14: a CVE is CVE-YEAR-NUMBER, and this is "CVE-26-1"'],
+    ['/one|two/', '/one(/', '21: '],
+    ['prove: false', 'prove: perhaps', '25: true or false belongs here, and this is "perhaps"'],
+    ['maxWarnings: 0', 'maxWarnings: -1', '26: a whole number from 0'],
+    ['    patches: [a.patch, sub/b.patch]\n', '', '12: the fix web-1 has no patch'],
   ])('tells of %s as %s with its line', (from, to, what) => {
     expect(wrong(good)).toEqual([]);
     expect(wrong(good.replace(from, to))).toContainEqual(expect.stringContaining(what));

@@ -1,14 +1,18 @@
 import { Refusal } from '@klpkit/findings';
 import { parseExpectation, type YamlNode, YamlNodes, yamlWordsOf } from '@klpkit/prove';
-import { isSeq, type ParsedNode, parseDocument } from 'yaml';
+import { isMap, isSeq, type ParsedNode, parseDocument } from 'yaml';
 import type { Matrix, MatrixCheck, MatrixFix, MatrixKernel, MatrixPolicy } from './types.ts';
+
+/** Flavours of Debian's kernels that a series may be asked for by. */
+export const kernelFlavours: readonly string[] = ['amd64', 'cloud-amd64', 'rt-amd64'];
 
 /** Largest matrix file, in bytes. */
 const mostBytes = 4 << 20;
 
 const keys = {
-  file: { format: 1, name: 1, kernels: 1, fixes: 1, policy: 1 },
+  file: { $schema: 1, format: 1, name: 1, kernels: 1, fixes: 1, policy: 1 },
   kernel: { id: 1, coveredUntil: 1, shipped: 1 },
+  series: { series: 1, flavours: 1, newest: 1, coveredUntil: 1 },
   fix: {
     id: 1,
     title: 1,
@@ -88,23 +92,62 @@ class Reader extends YamlNodes {
 
   #kernel(node: YamlNode): MatrixKernel | undefined {
     if (node && 'items' in node) {
+      if (isMap(node) && node.has('series')) return this.#series(node);
       const map = this.map(node, 'a kernel is a name, or a mapping with its id', keys.kernel);
       if (!map) return undefined;
       const id = map.get('id');
-      if (!id) return this.wrong(node, 'the kernel has no id', 'give `id: debian:6.12`');
-      const until = map.get('coveredUntil');
-      const day = until ? this.string(until, 'a day') : undefined;
-      if (day !== undefined && (!/^\d{4}-\d{2}-\d{2}$/.test(day) || Number.isNaN(Date.parse(day))))
-        this.wrong(until, `a day belongs here, 2027-06-30, and this is ${JSON.stringify(day)}`);
+      if (!id)
+        return this.wrong(node, 'the kernel has no id', 'give `id: debian:6.12`, or `series: debian:6.12`');
       const shipped = map.get('shipped');
       return {
         id: this.string(id) ?? '',
-        ...(day ? { coveredUntil: day } : {}),
+        ...this.#coveredUntil(map.get('coveredUntil')),
         ...(shipped ? { shipped: this.#path(shipped) ?? '' } : {}),
       };
     }
     const id = this.string(node, 'the name of a kernel');
     return id === undefined ? undefined : { id };
+  }
+
+  #coveredUntil(node: YamlNode): { coveredUntil?: string } {
+    const day = node ? this.string(node, 'a day') : undefined;
+    if (day !== undefined && (!/^\d{4}-\d{2}-\d{2}$/.test(day) || Number.isNaN(Date.parse(day))))
+      this.wrong(node, `a day belongs here, 2027-06-30, and this is ${JSON.stringify(day)}`);
+    return day ? { coveredUntil: day } : {};
+  }
+
+  /** Several kernels of the cache. */
+  #series(node: ParsedNode): MatrixKernel | undefined {
+    const map = this.map(node, 'kernels of a series are a mapping', keys.series);
+    const seriesNode = map?.get('series');
+    const series = this.string(seriesNode, 'a series, debian:6.12');
+    if (!map || series === undefined) return undefined;
+    if (!/^debian:\d+\.\d+$/.test(series))
+      this.wrong(seriesNode, `a series belongs here, debian:6.12, and this is ${JSON.stringify(series)}`);
+    const flavoursNode = map.get('flavours');
+    const flavours = flavoursNode
+      ? this.strings(flavoursNode, `a list of flavours, of ${kernelFlavours.join(', ')},`)
+      : ['amd64'];
+    if (isSeq(flavoursNode) && flavours.length === 0)
+      this.wrong(
+        flavoursNode,
+        'there is no flavour in this list',
+        `there may be ${kernelFlavours.join(', ')}`,
+      );
+    for (const flavour of flavours)
+      if (!kernelFlavours.includes(flavour))
+        this.wrong(
+          flavoursNode,
+          `there is no flavour ${JSON.stringify(flavour)}`,
+          `there may be ${kernelFlavours.join(', ')}`,
+        );
+    const newestNode = map.get('newest');
+    const newest = newestNode ? this.number(newestNode, 1, 1000, true, 'a whole number from 1') : undefined;
+    return {
+      id: series,
+      ...this.#coveredUntil(map.get('coveredUntil')),
+      select: { flavours, ...(newest === undefined ? {} : { newest }) },
+    };
   }
 
   #fix(node: YamlNode): MatrixFix | undefined {

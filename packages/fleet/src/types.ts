@@ -16,6 +16,16 @@ export interface MatrixKernel {
   readonly coveredUntil?: string;
   /** The livepatch that is in the field for it, relative to the matrix. */
   readonly shipped?: string;
+  /** Stands for several kernels of the cache; `id` is then their series. */
+  readonly select?: KernelSelection;
+}
+
+/** Kernels of a series, as far as they are in the cache. */
+export interface KernelSelection {
+  /** `amd64`, `cloud-amd64`, `rt-amd64`; one at least. */
+  readonly flavours: readonly string[];
+  /** So many of each flavour, the newest ones; absent: all. */
+  readonly newest?: number;
 }
 
 /** A fix of the matrix as it was written. */

@@ -25,6 +25,6 @@ export {
   withModules,
 } from './modules.ts';
 export { type UnpackedPackages, unpackPackages } from './providers/packages.ts';
-export { findKernel, listKernels, openKernel, removeKernel } from './store.ts';
+export { findKernel, kernelsOfSeries, listKernels, openKernel, removeKernel } from './store.ts';
 export type { Kernel, OnProgress, Progress, Unit } from './types.ts';
 export * from './units/index.ts';

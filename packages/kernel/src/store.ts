@@ -134,10 +134,15 @@ export async function openKernel(idOrPrefix: string): Promise<Kernel> {
 
 /** `6.1` is a series of its own, although 6.12 begins with it. */
 function newestOfSeries(kernels: readonly Kernel[], text: string): Kernel | undefined {
-  const spec = text.replace(/^debian:/, '');
+  return kernelsOfSeries(kernels, text)[0];
+}
+
+/** Those of a Debian series and flavour (`debian:6.12`, `debian:6.12-rt-amd64`; amd64 where none is said), the newest first. */
+export function kernelsOfSeries(kernels: readonly Kernel[], series: string): Kernel[] {
+  const spec = series.replace(/^debian:/, '');
   return kernels
     .filter(({ id, release }) => id.startsWith('debian:') && isOfSeries(release, spec))
-    .sort((a, b) => compareDebianVersions(b.sourceVersion ?? '', a.sourceVersion ?? ''))[0];
+    .sort((a, b) => compareDebianVersions(b.sourceVersion ?? '', a.sourceVersion ?? ''));
 }
 
 /** Removes a kernel, its packages, and its source tree unless another kernel uses it. Returns its id. */

@@ -10,8 +10,9 @@ export function orderCells(matrix: Matrix, cells: readonly Cell[]): Cell[] {
   const fixes = [...matrix.fixes.map(({ id }) => id), allFixes];
   const kernels = matrix.kernels.map(({ id }) => id);
   const place = ({ kernel }: Cell) => {
-    const index = kernels.findIndex((id) => kernel === id || kernel.startsWith(id));
-    return index < 0 ? kernels.length : index;
+    // `debian:6.1` begins `debian:6.12.117+deb12-amd64` as well, and is not what it stands for.
+    const fitting = kernels.filter((id) => kernel.startsWith(id)).sort((a, b) => b.length - a.length);
+    return fitting[0] === undefined ? kernels.length : kernels.indexOf(fitting[0]);
   };
   return [...cells].sort(
     (a, b) =>

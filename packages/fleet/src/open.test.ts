@@ -1,0 +1,48 @@
+import type { Kernel } from '@klpkit/kernel';
+import { describe, expect, it } from 'vitest';
+import { selectKernels } from './open.ts';
+
+const cached = [
+  ['6.1.0-56-amd64', '6.1.192-2'],
+  ['6.12.99+deb12-amd64', '6.12.99-1~deb12u1'],
+  ['6.12.115+deb12-amd64', '6.12.115-2~deb12u1'],
+  ['6.12.117+deb12-amd64', '6.12.117-1~deb12u1'],
+  ['6.12.117+deb12-rt-amd64', '6.12.117-1~deb12u1'],
+].map(([release, sourceVersion]) => ({ id: `debian:${release}`, release, sourceVersion }) as Kernel);
+
+/** Ids that an entry stands for, and what is missing. */
+function selected(flavours: string[], newest?: number, series = 'debian:6.12') {
+  const missing: string[] = [];
+  const entry = {
+    id: series,
+    coveredUntil: '2027-06-30',
+    select: { flavours, ...(newest ? { newest } : {}) },
+  };
+  const kernels = selectKernels(entry, cached, (what, next) => missing.push(`${what} -> ${next}`));
+  expect(kernels.every(({ coveredUntil, select }) => coveredUntil === '2027-06-30' && !select)).toBe(true);
+  return { ids: kernels.map(({ id }) => id.replace('debian:', '')), missing };
+}
+
+describe('selectKernels', () => {
+  it('takes the kernels of a series by flavour, the newest first', () => {
+    expect(selected(['amd64', 'rt-amd64'])).toEqual({
+      ids: ['6.12.117+deb12-amd64', '6.12.115+deb12-amd64', '6.12.99+deb12-amd64', '6.12.117+deb12-rt-amd64'],
+      missing: [],
+    });
+    expect(selected(['amd64'], 2).ids).toEqual(['6.12.117+deb12-amd64', '6.12.115+deb12-amd64']);
+    expect(selected(['amd64'], undefined, 'debian:6.1').ids).toEqual(['6.1.0-56-amd64']);
+  });
+
+  it('tells what to add where there are fewer than are asked for', () => {
+    expect(selected(['cloud-amd64']).missing).toEqual([
+      'the matrix asks for a kernel of debian:6.12-cloud-amd64, and the cache has none -> klpkit kernel add debian:6.12-cloud-amd64',
+    ]);
+    const { ids, missing } = selected(['rt-amd64'], 2);
+    expect(ids).toEqual(['6.12.117+deb12-rt-amd64']);
+    expect(missing).toEqual([expect.stringContaining('asks for the newest 2 of debian:6.12-rt-amd64')]);
+  });
+
+  it('leaves a kernel that is named as it is', () => {
+    expect(selectKernels({ id: 'debian:6.12' }, cached, () => {})).toEqual([{ id: 'debian:6.12' }]);
+  });
+});
