@@ -1,6 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { addKernel, type Kernel, loadModule } from '@klpkit/kernel';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatProof } from './format.ts';
 import { proveLivepatch } from './prove.ts';
 import { build, cmdline, withEndlessInit, withText } from './testing/livepatches.ts';
@@ -18,19 +20,29 @@ const loopCheck =
 
 let kernel: Kernel;
 let good: Awaited<ReturnType<typeof build>>;
+// Another file of tests may start VMs in the same process: those of this one have their folders here.
+const folder = mkdtempSync(join(tmpdir(), 'klpkit-proofs-'));
+const { TMPDIR } = process.env;
+afterAll(() => {
+  if (TMPDIR === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = TMPDIR;
+  rmSync(folder, { recursive: true });
+});
 beforeAll(async () => {
+  process.env.TMPDIR = folder;
   kernel = await addKernel('debian:6.12.117+deb12-amd64');
   good = await build(kernel, cmdline('livepatch_good', `seq_puts(m, "${patched}\\n");`));
 });
 
-/** QEMU processes that were started by this process. */
+/** QEMU processes that the tests of this file started. */
 function ourQemus(): string[] {
   return readdirSync('/proc').filter((pid) => {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
       // Behind the name come the state, whatever it is at this moment, and the parent.
       const [, name, parent] = /\((.*)\) \S (\d+)/.exec(stat) ?? [];
-      return name === 'qemu-system-x86' && Number(parent) === process.pid;
+      if (name !== 'qemu-system-x86' || Number(parent) !== process.pid) return false;
+      return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
     } catch {
       return false;
     }
