@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { manifestJsonSchema, reportJsonSchema } from '@klpkit/author';
+import { matrixSchema } from '@klpkit/fleet';
 import { scenarioSchema } from '@klpkit/prove';
 import { type Application, type CommandContext, generateHelpTextForAllCommands } from '@stricli/core';
 import { toJsonSchema } from '@valibot/to-json-schema';
@@ -363,6 +364,7 @@ describe('--json', () => {
     ['report', reportJsonSchema],
     ['manifest', manifestJsonSchema],
     ['scenario', scenarioSchema],
+    ['matrix-file', matrixSchema],
   ])('publishes the schema of the %s', async (name, schema) => {
     await expect(`${JSON.stringify(schema(), undefined, 2)}\n`).toMatchFileSnapshot(
       join(schemaFolder, `${name}.schema.json`),
@@ -370,7 +372,7 @@ describe('--json', () => {
   });
 
   it('publishes no schema of nothing', () => {
-    const names = [...Object.keys(schemas), 'manifest', 'report', 'scenario']
+    const names = [...Object.keys(schemas), 'manifest', 'matrix-file', 'report', 'scenario']
       .map((name) => `${name}.schema.json`)
       .sort();
     expect(readdirSync(schemaFolder).sort()).toEqual(names);

@@ -12,6 +12,7 @@ export { runWorker, type WorkerOptions } from './queue/worker.ts';
 export { readMatrix } from './read.ts';
 export * from './report/index.ts';
 export { allFixes, type MatrixResult, type MatrixRun, type OpenedKernel, runMatrix } from './run.ts';
+export { matrixSchema } from './schema.ts';
 export * from './sign/index.ts';
 export { needsHuman } from './states.ts';
 export { FolderStore, openStore, type Store, StoreError } from './store.ts';

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { Refusal } from '@klpkit/findings';
+import { matrixSchema, readMatrix } from '@klpkit/fleet';
+import { describe, expect, it } from 'vitest';
+import { parse } from '../../fleet/src/testing/yaml.ts';
+
+const require = createRequire(import.meta.url);
+const Ajv: typeof import('ajv/dist/2020.js').default = require('ajv/dist/2020.js').default;
+const validate = new Ajv({ strict: false, allErrors: true }).compile(matrixSchema());
+const example = readFileSync(new URL('../../fleet/examples/matrix.yaml', import.meta.url), 'utf8');
+
+function readerTakes(text: string): boolean {
+  try {
+    readMatrix(text, 'matrix.yaml');
+    return true;
+  } catch (error) {
+    if (error instanceof Refusal) return false;
+    throw error;
+  }
+}
+
+describe('the schema of a matrix', () => {
+  it('takes the example, as the reader does', () => {
+    expect(validate(parse(example)), JSON.stringify(validate.errors)).toBe(true);
+    expect(readMatrix(example, 'matrix.yaml').fixes).toHaveLength(3);
+  });
+
+  it.each([
+    ['format: 1', 'format: 2'],
+    ['format: 1\n', ''],
+    ['name: web', 'name: a/b'],
+    ['name: web', 'names: web'],
+    ['  - debian:6.12\n', '  - []\n'],
+    ['- id: debian:6.1.0', '- ids: debian:6.1.0'],
+    ['coveredUntil: 2027-06-30', 'coveredUntil: 2027-13-30'],
+    ['shipped/livepatch-web.ko', '/livepatch-web.ko'],
+    ['shipped/livepatch-web.ko', 'a/../../livepatch-web.ko'],
+    ['series: debian:6.12', 'series: debian:6.12.117'],
+    ['[cloud-amd64, rt-amd64]', '[arm64]'],
+    ['[cloud-amd64, rt-amd64]', '[]'],
+    ['newest: 2', 'newest: 0'],
+    ['newest: 2', 'shipped: a.ko'],
+    ['id: seq-length', 'id: Seq'],
+    ['id: seq-length', 'notes: a fix'],
+    ['cve: CVE-2026-12345', 'cve: 12345'],
+    ['    patch: patches/seq-length.patch\n', ''],
+    ['[patches/prepare.patch, patches/mend.patch]', '[]'],
+    ['[patches/prepare.patch, patches/mend.patch]', 'patches/mend.patch'],
+    ["releases: ['6.12']", 'releases: 6.12'],
+    ['{ run: cat /proc/version,', '{ runs: cat /proc/version,'],
+    ['{ run: cat /proc/version,', '{'],
+    ['prove: true', 'prove: perhaps'],
+    ['maxWarnings: 2', 'maxWarnings: 1.5'],
+    ['maxUnits: 300', 'maxUnits: 0'],
+  ])('refuses what the reader refuses: %s as %s', (from, to) => {
+    expect(example).toContain(from);
+    const text = example.replace(from, to);
+    expect({ schema: validate(parse(text)), reader: readerTakes(text) }).toEqual({
+      schema: false,
+      reader: false,
+    });
+  });
+
+  it.each([
+    ['name: web\n', ''],
+    ['newest: 2', '# all'],
+    ['    flavours: [cloud-amd64, rt-amd64]\n', ''],
+    ["'6.1': patches/seq-length-6.1.patch", "'6.1': [a.patch, b.patch]"],
+    ['before: /^Linux/', 'before: 0'],
+    ["releases: ['6.12']", 'releases: []'],
+    ['maxWarnings: 2', 'maxWarnings: 0'],
+    ['format: 1', '$schema: ./matrix-file.schema.json\nformat: 1'],
+  ])('takes what the reader takes: %s as %s', (from, to) => {
+    expect(example).toContain(from);
+    const text = example.replace(from, to);
+    expect({ schema: validate(parse(text)), reader: readerTakes(text) }).toEqual({
+      schema: true,
+      reader: true,
+    });
+  });
+});
