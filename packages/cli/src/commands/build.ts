@@ -6,6 +6,7 @@ import { sayStep, type WrittenBuild, writeBuild } from '../build-files.ts';
 import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
 import { Exit, type ExitCode } from '../exit.ts';
 import { findingText } from '../failure.ts';
+import { moduleFlag, withFurtherModules } from '../further-modules.ts';
 import { chooseKernel, isFile, isFolder, readPatches } from '../input.ts';
 import { livepatchNames } from '../livepatch-name.ts';
 import { parseOverrides } from '../overrides.ts';
@@ -19,6 +20,7 @@ interface Flags {
   readonly replace: boolean;
   readonly override?: readonly string[];
   readonly unit?: readonly string[];
+  readonly module?: readonly string[];
   readonly maxUnits?: number;
   readonly jobs?: number;
   readonly report: boolean;
@@ -45,11 +47,11 @@ export const buildCommandRoute = buildCommand<Flags, string[], Context>({
       "changed, and lets the kernel's own tools finish the module. Several fixes make one cumulative livepatch. Writes",
       'livepatch-NAME.ko, its report livepatch-NAME.json, and the same as a page to read, livepatch-NAME.html.',
       '',
-      'A folder with klpkit.json is a livepatch written in C: it is compiled, its private symbols become KLP relocations,',
-      'and it is checked.',
       'A fix may bring callbacks, states and what to leave out: it includes <klpkit/livepatch.h> and uses its macros. Those of',
       'kpatch (kpatch-macros.h) and of newer kernels (linux/livepatch_helpers.h) do as well.',
       '',
+      'A folder with klpkit.json is a livepatch written in C: it is compiled, its private symbols become KLP relocations,',
+      'and it is checked.',
       '',
       ...example,
     ].join('\n'),
@@ -86,6 +88,10 @@ export const buildCommandRoute = buildCommand<Flags, string[], Context>({
         brief: 'Restrict the livepatch to this source file; may be repeated',
         placeholder: 'FILE.c',
         optional: true,
+      },
+      module: {
+        ...moduleFlag,
+        brief: `With a folder of C: ${moduleFlag.brief[0]?.toLowerCase()}${moduleFlag.brief.slice(1)}`,
       },
       maxUnits: {
         kind: 'parsed',
@@ -124,6 +130,8 @@ export const buildCommandRoute = buildCommand<Flags, string[], Context>({
       throw new UsageError('which fix? No patch is named', 'klpkit build fix.patch --kernel debian:6.12');
     const overrides = parseOverrides(flags.override ?? []);
     if (await isFolder(first)) return buildSources(context, flags, paths, overrides);
+    if (flags.module)
+      throw new UsageError('--module goes with a folder of C', "fixes are of the kernel's own source");
     const names = livepatchNames(flags.name, first);
     const patches = await readPatches(paths);
     const kernel = await chooseKernel(flags.kernel);
@@ -185,7 +193,7 @@ async function buildSources(
       `${folder}: there is no klpkit.json in this folder`,
       'name a patch, or a folder of C as klpkit source and klpkit new write it',
     );
-  const kernel = await chooseKernel(flags.kernel);
+  const kernel = await withFurtherModules(await chooseKernel(flags.kernel), flags.module);
   const { buildFolder } = await import('@klpkit/author');
   const { writeFileAtomic } = await import('@klpkit/host');
   context.say(`${context.paint('heading', folder)} for ${kernel.id}`);

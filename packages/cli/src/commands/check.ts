@@ -3,6 +3,7 @@ import { type Finding, UsageError } from '@klpkit/findings';
 import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag, kernelFlagFor } from '../context.ts';
 import { Exit } from '../exit.ts';
+import { moduleFlag, withFurtherModules } from '../further-modules.ts';
 import { kernelFor, readUserFile } from '../input.ts';
 import { type JudgeFlags, judgeFlags } from '../judge-flags.ts';
 import type { Answer } from '../schemas.ts';
@@ -11,6 +12,7 @@ interface Flags extends JudgeFlags {
   readonly json: boolean;
   readonly kernel?: string;
   readonly replaces?: string;
+  readonly module?: readonly string[];
   readonly sources: boolean;
 }
 
@@ -39,6 +41,7 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
         placeholder: 'OLD.ko',
         optional: true,
       },
+      module: moduleFlag,
       sources: {
         kind: 'boolean',
         brief:
@@ -59,7 +62,8 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
     const { checkModule } = await import('@klpkit/author/judge');
     const { callbacksIn } = await import('@klpkit/livepatch');
     const file = basename(path);
-    const kernel = await kernelFor(flags.kernel, bytes);
+    const found = await kernelFor(flags.kernel, bytes);
+    const kernel = found && (await withFurtherModules(found, flags.module));
     const older =
       flags.replaces === undefined
         ? undefined
