@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
 import { inTemporaryFolder } from '@klpkit/host';
-import { type Kernel, parseConfig } from '@klpkit/kernel';
+import { type Kernel, parseConfig, unitKey } from '@klpkit/kernel';
 import { longestObjectName, type Manifest, manifestText } from '@klpkit/livepatch';
 import { type KernelContext, readContext } from '../build/context.ts';
 import { assessFix, type BuildOptions, type ComparedUnit } from '../build/index.ts';
@@ -14,7 +14,7 @@ import { makeOverlay } from '../overlay/index.ts';
 import { kernelNames } from '../symbols/index.ts';
 import { kbuild, makeManifest } from './manifest.ts';
 import { loadSyntax } from './syntax.ts';
-import { type UnitResult, UnitSource, type UnitWork } from './unit.ts';
+import { expandUnit, type UnitResult, UnitSource, type UnitWork } from './unit.ts';
 import { prefix } from './write.ts';
 
 /** Options of {@link writeSource}. */
@@ -84,7 +84,14 @@ export async function writeSource(
       `${JSON.stringify(options.name)} cannot be the name of a livepatch`,
       `give another with --name: letters, digits and underscores, at most ${longestObjectName}`,
     );
-  return inTemporaryFolder('klpkit-write-', (folder) => new Source(kernel, options, folder).run(patches));
+  return inTemporaryFolder('klpkit-write-', async (folder) => {
+    const source = new Source(kernel, options, folder);
+    try {
+      return await source.run(patches);
+    } finally {
+      await source.end();
+    }
+  });
 }
 
 class Source {
@@ -92,6 +99,8 @@ class Source {
   readonly #options: SourceOptions;
   readonly #folder: string;
   readonly #steps: SourceStep[] = [];
+  /** Units that are being preprocessed, by key. */
+  readonly #expansions = new Map<string, ReturnType<typeof expandUnit>>();
   #since = performance.now();
 
   constructor(kernel: Kernel, options: SourceOptions, folder: string) {
@@ -106,10 +115,29 @@ class Source {
     // Loaded while gcc is busy.
     const syntaxLoading = loadSyntax();
     syntaxLoading.catch(() => {});
-    const assessed = await assessFix(this.#kernel, patches, {
+    const kernel = this.#kernel;
+    const config = parseConfig(await readFile(join(kernel.buildDir, '.config'), 'utf8'));
+    const fix = await readFix(kernel.sourceDir, patches, {
+      ...(judging.overrides ? { overrides: judging.overrides } : {}),
+      isOn: (option) => config.has(option),
+    });
+    const overlay = makeOverlay(
+      kernel.sourceDir,
+      fix.files.map(({ path, after }) => ({ path, text: after })),
+      join(this.#folder, 'source'),
+    );
+    const expansions = this.#expansions;
+    const assessed = await assessFix(kernel, patches, {
       ...judging,
       sourceLines: false,
-      onUnit: (unit) => compared.push(unit),
+      onUnit: (unit) => {
+        compared.push(unit);
+        if (!unit.judged || expansions.size > 0) return;
+        // Preprocessed while this process compares; further units would keep much in memory for long.
+        const expanding = expandUnit(kernel, unit.unit, fix, overlay, judging.signal);
+        expanding.catch(() => {});
+        expansions.set(unitKey(unit.unit), expanding);
+      },
     });
     this.#done('judge', `${compared.length} units compared`);
     const judged = assessed.findings.filter(({ id }) => !mended.has(id));
@@ -117,23 +145,6 @@ class Source {
     if (assessed.verdict === 'nothing')
       return { outcome: 'nothing', findings: assessed.findings, steps: this.#steps };
 
-    const kernel = this.#kernel;
-    const config = parseConfig(await readFile(join(kernel.buildDir, '.config'), 'utf8'));
-    const fix = await readFix(kernel.sourceDir, patches, {
-      ...(judging.overrides ? { overrides: judging.overrides } : {}),
-      isOn: (option) => config.has(option),
-    });
-    // What a fix says in its own text is for the tables that klpkit makes; those of this folder are the author's.
-    if (fix.headers.length > 0)
-      throw new Refusal([
-        {
-          id: 'source-annotations',
-          severity: 'error',
-          what: 'the fix includes a header of annotations, which a livepatch in C has no use for',
-          why: 'callbacks and states belong into the tables of the folder, and what is ignored is left out of its functions',
-          next: 'build it with klpkit build, or take the annotations out and write callbacks and states as klpkit new callbacks shows',
-        },
-      ]);
     const context = await readContext(kernel);
     const units = compared.flatMap(({ unit, before, after, judged }) =>
       judged && !isUnchanged(judged) ? [{ unit, before, after, judged }] : [],
@@ -144,11 +155,6 @@ class Source {
       const gives = extraction.functions.length > 0 || extraction.provides.length > 0;
       return gives ? [{ compared: one, judged: one.judged, extraction }] : [];
     });
-    const overlay = makeOverlay(
-      kernel.sourceDir,
-      fix.files.map(({ path, after }) => ({ path, text: after })),
-      join(this.#folder, 'source'),
-    );
     const names = await kernelNames(kernel, objectsOf(work, context));
     const provided = new Set(extractions.flatMap((extraction) => extraction.provides));
     const syntax = await syntaxLoading;
@@ -157,6 +163,7 @@ class Source {
     for (const [number, one] of work.entries()) {
       const writer = new UnitSource(this.#kernel, context, fix, one, {
         overlay,
+        expansionOf: (unit) => expansions.get(unitKey(unit)),
         names,
         provided,
         syntax,
@@ -197,6 +204,11 @@ class Source {
         all: sum(results.map(({ written }) => written.lines.all)),
       },
     };
+  }
+
+  /** Waits for what works in the folder, which is removed next. */
+  async end(): Promise<void> {
+    await Promise.allSettled(this.#expansions.values());
   }
 
   #done(step: string, what: string): void {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ObjectModel } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
 import { BTF_KIND, readBtf } from '@klpkit/formats';
-import type { Kernel } from '@klpkit/kernel';
+import type { Kernel, Unit } from '@klpkit/kernel';
 import type { KernelContext } from '../build/context.ts';
 import type { ComparedUnit } from '../build/index.ts';
 import { type JudgedUnit, resolverFor } from '../build/unit.ts';
@@ -44,9 +44,24 @@ export interface UnitResult {
   readonly findings: readonly Finding[];
 }
 
+/** Preprocesses a unit with the fix applied. */
+export function expandUnit(
+  kernel: Kernel,
+  unit: Unit,
+  fix: Fix,
+  overlay: Overlay,
+  signal: AbortSignal | undefined,
+): Promise<Expansion | { readonly problem: string }> {
+  const changed = new Set(fix.files.map(({ path }) => path));
+  const isOwn = (file: string) => file === unit.source || changed.has(file) || isIncludedSource(file);
+  return expand(kernel, unit, overlay, isOwn, signal);
+}
+
 /** What all units share. */
 export interface UnitTools {
   readonly overlay: Overlay;
+  /** A unit that is being preprocessed already. */
+  readonly expansionOf: (unit: Unit) => Promise<Expansion | { readonly problem: string }> | undefined;
   readonly names: KernelNames;
   readonly provided: ReadonlySet<string>;
   readonly syntax: Syntax;
@@ -78,8 +93,8 @@ export class UnitSource {
     const { unit, comparison } = judged;
     const { overlay, provided, syntax, signal } = this.#tools;
     const changed = new Map(this.#fix.files.map((file) => [file.path, file]));
-    const isOwn = (file: string) => file === unit.source || changed.has(file) || isIncludedSource(file);
-    const expansion = await expand(this.#kernel, unit, overlay, isOwn, signal);
+    const expansion = await (this.#tools.expansionOf(this.#work.compared.unit) ??
+      expandUnit(this.#kernel, unit, this.#fix, overlay, signal));
     if ('problem' in expansion)
       return failed(unit.source, `it cannot be preprocessed: ${expansion.problem.trim().split('\n')[0]}`);
     const text = await this.#readText(expansion, changed, syntax, 'pieces');
@@ -193,7 +208,10 @@ export class UnitSource {
         });
       const templates = templatesIn(expansion, text, plan, needed);
       const written = write(templates, true);
-      const compiled = await this.#compile(written);
+      const compiling = this.#compile(written);
+      // Read while gcc is busy.
+      expansion.brought();
+      const compiled = await compiling;
       const isLast = this.turns >= mostTurns;
       if (!compiled.object) {
         if (!isLast && this.#learn(compiled.diagnostics, text, plan, { wanted, undeclared, needed }))
