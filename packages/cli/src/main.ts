@@ -28,7 +28,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 /** The words of the command line that name a subcommand. */
 function helpPath(argv: readonly string[]): string {
   const [first, second] = argv;
-  const known = /^(doctor|build|check|upgrade|prove|compare|demo)$/;
+  const known =
+    /^(doctor|assess|build|source|check|convert|show|upgrade|prove|compare|selftest|new|status|load|disable|unload|explain|handbook|demo)$/;
   if (first === 'kernel')
     return /^(add|list|show|remove)$/.test(second ?? '') ? `kernel ${second} ` : 'kernel ';
   return known.test(first ?? '') ? `${first} ` : '';
