@@ -153,7 +153,7 @@ export const sourceCommand = buildCommand<Flags, string[], Context>({
     const { patched, all } = source.lines;
     const symbols = source.manifest.symbols.length;
     context.say(
-      `${context.paint('good', 'written')}  ${folder}: ${source.files.size} files, ${all} lines for ${patched} of the patched functions, ${symbols === 1 ? '1 private symbol' : `${symbols} private symbols`}`,
+      `${context.paint('good', 'written')}  ${folder}: ${source.files.size} files, ${all} lines for ${patched} of the patched functions, ${counted(symbols, 'private symbol')}`,
     );
     context.say(`next     klpkit build ${folder} --kernel ${kernel.id}`);
     return agreement && !agreement.agrees ? Exit.findings : Exit.done;
@@ -172,9 +172,14 @@ async function writeFolder({ files }: SourceLivepatch, folder: string): Promise<
 function sayAgreement(context: Context, { functions, symbols, code, differences, agrees }: Agreement): void {
   const same = code.filter(({ verdict }) => verdict === 'same').length;
   const inlined = code.filter(({ verdict }) => verdict === 'inlining').length;
+  const verdict = context.paint(agrees ? 'good' : 'bad', agrees ? 'agree' : 'disagree');
   context.say(
-    `${context.paint(agrees ? 'good' : 'bad', agrees ? 'agree' : 'disagree')}    both routes replace ${functions.length} functions and refer to ${symbols.length} private symbols; the code is the same in ${same}, differs by inlining in ${inlined}, otherwise in ${code.length - same - inlined}`,
+    `${verdict}    both routes replace ${counted(functions.length, 'function')} and refer to ${counted(symbols.length, 'private symbol')}; same code: ${same}, other inlining: ${inlined}, other references: ${code.length - same - inlined}`,
   );
   for (const { what, why } of differences)
     context.say(`         ${what}${why === undefined ? '' : `: ${why}`}`);
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
