@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { manifestJsonSchema, reportJsonSchema } from '@klpkit/author';
-import { matrixSchema } from '@klpkit/fleet';
+import { matrixSchema, releaseSchema } from '@klpkit/fleet';
 import { scenarioSchema } from '@klpkit/prove';
 import { type Application, type CommandContext, generateHelpTextForAllCommands } from '@stricli/core';
 import { toJsonSchema } from '@valibot/to-json-schema';
@@ -371,6 +371,7 @@ describe('--json', () => {
     ['manifest', manifestJsonSchema],
     ['scenario', scenarioSchema],
     ['matrix-file', matrixSchema],
+    ['release', releaseSchema],
   ])('publishes the schema of the %s', async (name, schema) => {
     await expect(`${JSON.stringify(schema(), undefined, 2)}\n`).toMatchFileSnapshot(
       join(schemaFolder, `${name}.schema.json`),
@@ -378,7 +379,7 @@ describe('--json', () => {
   });
 
   it('publishes no schema of nothing', () => {
-    const names = [...Object.keys(schemas), 'manifest', 'matrix-file', 'report', 'scenario']
+    const names = [...Object.keys(schemas), 'manifest', 'matrix-file', 'release', 'report', 'scenario']
       .map((name) => `${name}.schema.json`)
       .sort();
     expect(readdirSync(schemaFolder).sort()).toEqual(names);

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { Refusal } from '@klpkit/findings';
-import { matrixSchema, readMatrix } from '@klpkit/fleet';
+import { FolderStore, matrixSchema, readMatrix, releaseSchema, writeRelease } from '@klpkit/fleet';
+import { inTemporaryFolder } from '@klpkit/host';
 import { describe, expect, it } from 'vitest';
+import { artifact, cell } from '../../fleet/src/testing/cells.ts';
 import { parse } from '../../fleet/src/testing/yaml.ts';
 
 const require = createRequire(import.meta.url);
@@ -79,4 +82,26 @@ describe('the schema of a matrix', () => {
       reader: true,
     });
   });
+});
+
+describe('the schema of a release', () => {
+  it('takes the manifest of one, and no other key', () =>
+    inTemporaryFolder('klpkit-release-', async (folder) => {
+      const store = new FolderStore(join(folder, 'store'));
+      const digest = await store.put('a file');
+      const made = { ...artifact('livepatch-web.ko', 'f'), digest, report: digest, page: digest };
+      const cells = [
+        cell('6.12', 'seq-length', 'proven', { cves: ['CVE-2026-12345'], group: 'a' }),
+        cell('6.12', '*', 'released', { artifact: made, coveredUntil: '2027-06-30' }),
+      ];
+      const out = join(folder, 'out');
+      await writeRelease(out, readMatrix(example, 'matrix.yaml'), cells, store);
+      const manifest = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
+      const isRelease = new Ajv({ strict: false }).compile(releaseSchema());
+      expect(isRelease(manifest), JSON.stringify(isRelease.errors)).toBe(true);
+      expect(manifest.kernels[0].fixes[0].title).toBe('Check the length before it is used');
+      expect(isRelease({ ...manifest, date: 'today' })).toBe(false);
+      manifest.kernels[0].module.sha256 = 'none';
+      expect(isRelease(manifest)).toBe(false);
+    }));
 });

@@ -11,5 +11,6 @@ export {
   releaseFormat,
   writeRelease,
 } from './release.ts';
+export { releaseSchema } from './release-schema.ts';
 export { coverageText } from './text.ts';
 export { orderCells, writeCoverage } from './write.ts';
