@@ -70,7 +70,15 @@ export async function buildSite(onLine: (line: string) => void = () => {}): Prom
 
 async function astro(args: readonly string[], onLine: (line: string) => void): Promise<void> {
   const bin = join(root, 'node_modules/astro/bin/astro.mjs');
-  const env = { ...process.env, ASTRO_TELEMETRY_DISABLED: '1', NO_COLOR: '1', FORCE_COLOR: '0' };
+  // A build inside of a test is for readers too: what tests set would make it one for developers.
+  const { DEV, PROD, MODE, SSR, BASE_URL, VITEST, VITEST_MODE, ...own } = process.env;
+  const env = {
+    ...own,
+    NODE_ENV: 'production',
+    ASTRO_TELEMETRY_DISABLED: '1',
+    NO_COLOR: '1',
+    FORCE_COLOR: '0',
+  };
   await mkdir(siteFolder, { recursive: true });
   const child = spawn(process.execPath, [bin, ...args], {
     cwd: handbook,

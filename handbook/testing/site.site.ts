@@ -98,6 +98,8 @@ describe('the site', () => {
 
   test('finds by words what a page says', async () => {
     const visit = await site.visit('/');
+    // The page loads the search when it has nothing else to do.
+    await visit.page.locator('site-search input').waitFor({ state: 'attached' });
     await visit.page.locator('[data-open-modal]').click();
     await visit.page.locator('dialog[open] input').fill('inlined into some callers');
     await visit.page.locator('.pagefind-ui__result-link', { hasText: 'KLP102' }).first().waitFor();
