@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Cell } from '@klpkit/fleet';
+import type { Cell, ReleaseManifest } from '@klpkit/fleet';
+import { splitSignature } from '@klpkit/formats';
+import { run, sha256Hex } from '@klpkit/host';
 import { addKernel } from '@klpkit/kernel';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeKeys } from '../../fleet/src/testing/keys.ts';
 import { demoPatch, demoSource } from './demo-fix.ts';
 
 const bin = fileURLToPath(new URL('bin.ts', import.meta.url));
@@ -193,5 +196,36 @@ describe('klpkit matrix', () => {
     const page = readFileSync(join(folder, 'page/index.html'), 'utf8');
     const [, report = ''] = /href="(reports\/[0-9a-f]+\.html)"/.exec(page) ?? [];
     expect(existsSync(join(folder, 'page', report))).toBe(true);
+  });
+
+  it('releases what was proven, signed', async () => {
+    await makeKeys(folder);
+    const signing = ['--key', 'key.pem', '--cert', 'cert.pem'];
+    expect(await ended(start('matrix', 'report', 'matrix.yaml', '--release', 'out', ...signing))).toBe(1);
+    const { kernels } = JSON.parse(
+      readFileSync(join(folder, 'out/manifest.json'), 'utf8'),
+    ) as ReleaseManifest;
+    expect(kernels.map(({ fixes }) => fixes.map(({ id, cves }) => ({ id, cves })))).toEqual([
+      [{ id: 'good', cves: ['CVE-2026-1234'] }],
+    ]);
+    const file = join('out', kernels[0]?.module.file ?? '');
+    const { module } = splitSignature(readFileSync(join(folder, file)));
+    expect(sha256Hex(module)).toBe(kernels[0]?.module.proven);
+    expect(await ended(start('sign', file, '--verify', '--cert', 'cert.pem'))).toBe(0);
+    expect(await ended(start('sign', file, '--verify', '--cert', 'other.crt'))).toBe(1);
+    await run(['sha256sum', '--strict', '-c', 'SHA256SUMS'], { cwd: join(folder, 'out') });
+    await run([
+      ...[
+        'openssl',
+        'cms',
+        '-verify',
+        '-binary',
+        '-inform',
+        'DER',
+        '-in',
+        join(folder, 'out/SHA256SUMS.p7s'),
+      ],
+      ...['-content', join(folder, 'out/SHA256SUMS'), '-certfile', join(folder, 'cert.pem'), '-noverify'],
+    ]);
   });
 });
