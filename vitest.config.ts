@@ -40,7 +40,6 @@ export default defineConfig({
         test: {
           name: 'site',
           include: ['handbook/**/*.site.ts'],
-          fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 300_000,
         },
