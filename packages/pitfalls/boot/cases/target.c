@@ -89,7 +89,7 @@ static ssize_t command(struct file *file, const char __user *from, size_t count,
 	for (i = 0; i < COUNT; i++) {
 		if (strcmp(word, words[i]))
 			continue;
-		go = 0;
+		go = value = value_twin = 0;
 		reinit_completion(&done);
 		if (threads[i])
 			put_task_struct(threads[i]);
