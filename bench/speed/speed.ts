@@ -23,6 +23,8 @@ const { values } = parseArgs({
 interface Figure {
   readonly wall: number;
   readonly cpu: number;
+  /** Wall seconds in which no program ran that klpkit had started. */
+  readonly alone: number;
   readonly memoryMb: number;
   readonly detail?: string;
 }
@@ -101,13 +103,13 @@ try {
 const table = [
   `# Speed on ${values.kernel}`,
   '',
-  `Node ${process.version}, median of ${values.runs} runs in processes of their own; ${cpus().length} processors, load average ${loadBefore} when it began and ${loadavg()[0]?.toFixed(1)} when it ended. CPU is klpkit's own, start of Node included, without the programs that it starts; reading an image, proofs and adding a kernel are timed within the process.`,
+  `Node ${process.version}, median of ${values.runs} runs in processes of their own; ${cpus().length} processors, load average ${loadBefore} when it began and ${loadavg()[0]?.toFixed(1)} when it ended. CPU is klpkit's own, start of Node included, without the programs that it starts; "own wall" is the time in which none of them (gcc, ld, make, objtool, modpost, QEMU) runs; reading an image, proofs and adding a kernel are timed within the process.`,
   '',
-  '| what | wall s | own CPU s | peak MB | |',
-  '|---|---|---|---|---|',
+  '| what | wall s | own wall s | own CPU s | peak MB | |',
+  '|---|---|---|---|---|---|',
   ...rows.map(
-    ([what, { wall, cpu, memoryMb, detail }]) =>
-      `| ${what} | ${wall.toFixed(2)} | ${cpu.toFixed(2)} | ${memoryMb} | ${detail ?? ''} |`,
+    ([what, { wall, alone, cpu, memoryMb, detail }]) =>
+      `| ${what} | ${wall.toFixed(2)} | ${alone.toFixed(2)} | ${cpu.toFixed(2)} | ${memoryMb} | ${detail ?? ''} |`,
   ),
   '',
 ].join('\n');

@@ -1,3 +1,5 @@
+import type { ChildProcess } from 'node:child_process';
+import { subscribe } from 'node:diagnostics_channel';
 import { link, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -141,6 +143,32 @@ async function prove(freshBoot: boolean) {
   detail = `the proof alone, without building: ${proof.boots.map(({ how }) => how).join(', ')}`;
 }
 
+/** When compilers, linkers and the like ran; the holder of a lock does nothing. */
+const programs: { begin: number; end: number }[] = [];
+subscribe('child_process', (message) => {
+  const child = (message as { process: ChildProcess }).process;
+  const span = { begin: performance.now(), end: Number.POSITIVE_INFINITY };
+  child.once('spawn', () => {
+    if (!child.spawnfile.endsWith('flock')) programs.push(span);
+  });
+  child.once('close', () => {
+    span.end = performance.now();
+  });
+});
+
+/** Seconds since the process began in which none of them ran: what is klpkit's own of the time that a user waits. */
+function alone(): number {
+  const now = performance.now();
+  let busy = 0;
+  let until = 0;
+  for (const { begin, end } of programs.sort((a, b) => a.begin - b.begin)) {
+    const last = Math.min(end, now);
+    busy += Math.max(0, last - Math.max(begin, until));
+    until = Math.max(until, last);
+  }
+  return (now - busy) / 1000;
+}
+
 const run = steps[name];
 if (!run) throw new Error(`no step ${name}`);
 await run();
@@ -148,5 +176,5 @@ await run();
 const { user, system } = process.cpuUsage();
 const memoryMb = Math.round(process.resourceUsage().maxRSS / 1024);
 process.stdout.write(
-  `${JSON.stringify({ cpu: (user + system) / 1e6, memoryMb, detail, ...(wall === undefined ? {} : { wall }) })}\n`,
+  `${JSON.stringify({ cpu: (user + system) / 1e6, alone: alone(), memoryMb, detail, ...(wall === undefined ? {} : { wall }) })}\n`,
 );
