@@ -71,14 +71,19 @@ describe('the scenarios that klpkit brings', () => {
     ]);
     const stalled = results[2];
     const [stall] = stalled?.stalls ?? [];
-    expect(stall?.tasks).toMatchObject([{ name: 'kswapd0', reason: 'is sleeping on function kswapd' }]);
-    expect(stall?.tasks[0]?.stack[0]).toMatch(/^kswapd\+0x/);
+    // The kernel says its reason once a second, which may be after the task was found by its stack.
+    const [task] = stall?.tasks ?? [];
+    expect(stall?.tasks).toHaveLength(1);
+    expect(task?.name).toBe('kswapd0');
+    expect(['is sleeping on function kswapd', undefined]).toContain(task?.reason);
+    expect(task?.stack[0]).toMatch(/^kswapd\+0x/);
     // By the guest's clock: what a busy host takes does not count for much.
     expect((stall?.named ?? 0) - (stall?.known ?? 0)).toBeLessThan(5);
     const [timeline] = stalled?.timelines ?? [];
     expect(timeline).toMatchObject({ livepatch: 'klp_stuck', direction: 'patching', outcome: 'reversed' });
-    expect(timeline?.tasks[0]).toMatchObject({ name: 'kswapd0' });
-    expect(timeline?.tasks[0]?.switched).toBeUndefined();
+    const blocked = timeline?.tasks.find(({ name }) => name === 'kswapd0');
+    expect(blocked).toBeDefined();
+    expect(blocked?.switched).toBeUndefined();
     expect(timeline && timelineSvg(timeline)).toContain('kswapd0:');
     expect(stalled?.timelines[1]).toMatchObject({ direction: 'unpatching', outcome: 'complete' });
     expect(JSON.parse(JSON.stringify(results))).toEqual(results);

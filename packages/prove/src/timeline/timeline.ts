@@ -211,7 +211,9 @@ function timelineOf(
     };
   });
   const when = ({ switched, ended }: TimelineTask) => switched ?? ended ?? Number.POSITIVE_INFINITY;
-  list.sort((a, b) => (when(b) === when(a) ? a.tid - b.tid : when(b) - when(a)));
+  // Of those that never switched, what is known to have blocked comes before what was only not seen to switch.
+  const blocked = ({ reasons, stack }: TimelineTask) => (reasons.length > 0 || stack !== undefined ? 0 : 1);
+  list.sort((a, b) => (when(b) === when(a) ? blocked(a) - blocked(b) || a.tid - b.tid : when(b) - when(a)));
   const { livepatch, direction, outcome, start } = span;
   return {
     ...{ livepatch, direction, outcome, start, seconds: end - start },
