@@ -25,6 +25,12 @@ export const changeFlags = {
   },
 } as const;
 
+/** Which livepatch is meant, by its name. */
+export const livepatchNamed = {
+  kind: 'tuple',
+  parameters: [{ brief: 'The livepatch, as klpkit status calls it', parse: String, placeholder: 'NAME' }],
+} as const;
+
 function parseSeconds(text: string): number {
   if (!/^[1-9]\d{0,4}$/.test(text)) throw new UsageError(`${text} is no number of seconds above 0`);
   return Number(text);

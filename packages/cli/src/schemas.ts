@@ -1,20 +1,5 @@
+import { cellStates } from '@klpkit/fleet';
 import * as v from 'valibot';
-
-/** As `cellStates` of fleet, which is not loaded for a schema. */
-const cellStates = [
-  'unknown',
-  'fixed',
-  'not-affected',
-  'not-for-this-kernel',
-  'does-not-apply',
-  'refused',
-  'unpatchable',
-  'failed',
-  'built',
-  'disproven',
-  'proven',
-  'released',
-] as const;
 
 const text = v.string();
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));

@@ -12,7 +12,12 @@ export function canonical(value: unknown): string {
   );
 }
 
-/** The name of a job: the digest of its content, of the format of jobs, and of klpkit's version, which may build otherwise. */
+/** The digest of what something is derived from, of the format of jobs, and of klpkit's version, which may build otherwise. */
+export function inputsKey(inputs: unknown): string {
+  return contentKey(`job ${jobFormat}`, meta.version, canonical(inputs));
+}
+
+/** The name of a job. */
 export function jobKey(job: Job): string {
-  return contentKey(`job ${jobFormat}`, meta.version, canonical(job));
+  return inputsKey(job);
 }

@@ -2,7 +2,7 @@ import { mapParallel, sha256File } from '@klpkit/host';
 import type { Kernel } from '@klpkit/kernel';
 import type { MatrixState } from './database.ts';
 import type { Engine } from './engine/types.ts';
-import { canonical, jobKey } from './keys.ts';
+import { canonical, inputsKey, jobKey } from './keys.ts';
 import { type CellHead, cellOfBuild, cellOfProof, cellWithoutJob, isGood } from './states.ts';
 import type { Store } from './store.ts';
 import type {
@@ -91,7 +91,7 @@ class Run {
       ...identity(opened),
       fix: fix.id,
       cves: fix.cves,
-      inputs: this.#inputs(job),
+      inputs: inputsKey(job),
     });
     const without = cellWithoutJob(head({ kernel: image, fix }), fix);
     if (without) return this.#end(without);
@@ -128,7 +128,7 @@ class Run {
     if (good.length === 0)
       return this.#end({
         ...base,
-        inputs: this.#inputs({ kernel: image, good: [] }),
+        inputs: inputsKey({ kernel: image, good: [] }),
         state: 'not-affected',
         reason: 'no fix has a livepatch for this kernel',
         findings: [],
@@ -144,7 +144,7 @@ class Run {
       ...(shipped ? { shipped: { name: shipped.name, digest: await store.put(shipped.bytes) } } : {}),
     };
     const checks = good.flatMap((fix) => fix.checks);
-    const head: CellHead = { ...base, inputs: this.#inputs({ job, checks, policy: matrix.policy }) };
+    const head: CellHead = { ...base, inputs: inputsKey({ job, checks, policy: matrix.policy }) };
     const result = await this.#do(kernel.id, allFixes, job);
     const built = together(cellOfBuild(head, result, matrix.policy.maxWarnings));
     const cell = await this.#proven(image, built, checks);
@@ -198,10 +198,6 @@ class Run {
   #maxUnits(): { maxUnits?: number } {
     const { maxUnits } = this.#request.matrix.policy;
     return maxUnits ? { maxUnits } : {};
-  }
-
-  #inputs(what: unknown): string {
-    return jobKey(what as Job);
   }
 
   #end(cell: Cell): Cell {

@@ -4,12 +4,14 @@ import { UsageError } from '@klpkit/findings';
 import { buildCommand } from '@stricli/core';
 import { sayStep, type WrittenBuild, writeBuild } from '../build-files.ts';
 import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
+import { parseCount } from '../counts.ts';
 import { Exit, type ExitCode } from '../exit.ts';
 import { findingText } from '../failure.ts';
+import { fixFlags } from '../fix-flags.ts';
 import { moduleFlag, withFurtherModules } from '../further-modules.ts';
 import { chooseKernel, isFile, isFolder, readPatches } from '../input.ts';
 import { livepatchNames } from '../livepatch-name.ts';
-import { parseOverrides } from '../overrides.ts';
+import { overrideFlag, parseOverrides } from '../overrides.ts';
 import type { Answer } from '../schemas.ts';
 
 interface Flags {
@@ -31,12 +33,6 @@ const example = [
   '  klpkit build 0001-namei-fix.patch --kernel debian:6.12 -o out',
   '  klpkit build livepatch-namei/ --kernel debian:6.12',
 ];
-
-/** A whole number above 0 of a flag. */
-function parseCount(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new UsageError(`${text} is no number above 0`);
-  return Number(text);
-}
 
 /** `klpkit build`: a livepatch and its report from one or several fixes. */
 export const buildCommandRoute = buildCommand<Flags, string[], Context>({
@@ -61,34 +57,13 @@ export const buildCommandRoute = buildCommand<Flags, string[], Context>({
       json: jsonFlag,
       kernel: kernelFlag,
       out: { kind: 'parsed', parse: String, brief: 'Folder for the files', placeholder: 'DIR', default: '.' },
-      name: {
-        kind: 'parsed',
-        parse: String,
-        brief: "Name of the livepatch; else the first patch's file name",
-        placeholder: 'NAME',
-        optional: true,
-      },
-      replace: {
-        kind: 'boolean',
-        brief: 'Replace all livepatches that are loaded (atomic replace)',
-        default: true,
-      },
+      name: fixFlags.name,
+      replace: fixFlags.replace,
       override: {
-        kind: 'parsed',
-        parse: String,
-        variadic: true,
+        ...overrideFlag,
         brief: 'Go on in spite of a finding, for a reason that the report keeps; may be repeated',
-        placeholder: 'ID=REASON',
-        optional: true,
       },
-      unit: {
-        kind: 'parsed',
-        parse: String,
-        variadic: true,
-        brief: 'Restrict the livepatch to this source file; may be repeated',
-        placeholder: 'FILE.c',
-        optional: true,
-      },
+      unit: fixFlags.unit,
       module: {
         ...moduleFlag,
         brief: `With a folder of C: ${moduleFlag.brief[0]?.toLowerCase()}${moduleFlag.brief.slice(1)}`,

@@ -1,7 +1,7 @@
 import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag } from '../context.ts';
 import { Exit } from '../exit.ts';
-import { type ChangeFlags, changeFlags, changeOptions } from '../live.ts';
+import { type ChangeFlags, changeFlags, changeOptions, livepatchNamed } from '../live.ts';
 import type { Answer } from '../schemas.ts';
 
 /** `klpkit disable`: a livepatch of the running kernel out of force. */
@@ -19,10 +19,7 @@ export const disableCommand = buildCommand<ChangeFlags, [string], Context>({
   },
   parameters: {
     flags: { json: jsonFlag, ...changeFlags },
-    positional: {
-      kind: 'tuple',
-      parameters: [{ brief: 'The livepatch, as klpkit status calls it', parse: String, placeholder: 'NAME' }],
-    },
+    positional: livepatchNamed,
   },
   func: action('disable', async (context, flags: ChangeFlags, text: string) => {
     const { disableLivepatch, moduleNameOf, thisMachine } = await import('@klpkit/live');

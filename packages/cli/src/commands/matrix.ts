@@ -3,6 +3,7 @@ import { UsageError } from '@klpkit/findings';
 import type { Cell, ReleaseSigning } from '@klpkit/fleet';
 import { buildCommand, buildRouteMap } from '@stricli/core';
 import { action, type Context, jsonFlag, type Role } from '../context.ts';
+import { countOf } from '../counts.ts';
 import { Exit } from '../exit.ts';
 import { isFile, readUserFile } from '../input.ts';
 import type { Answer } from '../schemas.ts';
@@ -41,11 +42,8 @@ function placesOf(
   return { folder, address: resolve(store ?? join(folder, 'store')) };
 }
 
-/** A whole number above 0 of a flag. */
-export function parseCount(text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new UsageError(`${text} is no number above 0`);
-  return Number(text);
-}
+/** Reads how many jobs there may be at once, or seconds of a lock. */
+export const parseJobs = countOf(4);
 
 const roles: Readonly<Partial<Record<Cell['state'], Role>>> = {
   proven: 'good',
@@ -78,7 +76,7 @@ const matrixRunCommand = buildCommand<Flags, [string], Context>({
       ...placeFlags,
       jobs: {
         kind: 'parsed',
-        parse: parseCount,
+        parse: parseJobs,
         brief: 'Jobs at once; else as many as cores and memory allow',
         placeholder: 'N',
         optional: true,

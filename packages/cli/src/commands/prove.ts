@@ -3,6 +3,7 @@ import type { Kernel } from '@klpkit/kernel';
 import type { Check, GivenModule, LivepatchToProve, PatchedObject, Proof } from '@klpkit/prove';
 import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
+import { parseCount } from '../counts.ts';
 import { Exit } from '../exit.ts';
 import { chooseKernel, readUserFile } from '../input.ts';
 import type { Answer } from '../schemas.ts';
@@ -25,11 +26,6 @@ interface Flags {
   readonly listScenarios: boolean;
   readonly set?: readonly string[];
   readonly report?: string;
-}
-
-function parseNumber(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new UsageError(`${text} is no number above 0`);
-  return Number(text);
 }
 
 const expectation = (when: string) =>
@@ -202,14 +198,14 @@ export const proveCommand = buildCommand<Flags, string[], Context>({
       },
       timeout: {
         kind: 'parsed',
-        parse: parseNumber,
+        parse: parseCount,
         brief: 'Seconds that one run of a check may take (20)',
         placeholder: 'SECONDS',
         optional: true,
       },
       memory: {
         kind: 'parsed',
-        parse: parseNumber,
+        parse: parseCount,
         brief: 'Memory of the VM in MiB (256, and more for large modules)',
         placeholder: 'MIB',
         optional: true,

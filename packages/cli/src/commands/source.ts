@@ -6,6 +6,7 @@ import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
 import { Exit } from '../exit.ts';
 import { findingText } from '../failure.ts';
+import { fixFlags } from '../fix-flags.ts';
 import { chooseKernel, readPatches } from '../input.ts';
 import { livepatchNames } from '../livepatch-name.ts';
 import { overrideFlag, parseOverrides } from '../overrides.ts';
@@ -51,30 +52,13 @@ export const sourceCommand = buildCommand<Flags, string[], Context>({
         placeholder: 'DIR',
         optional: true,
       },
-      name: {
-        kind: 'parsed',
-        parse: String,
-        brief: "Name of the livepatch; else the first patch's file name",
-        placeholder: 'NAME',
-        optional: true,
-      },
-      replace: {
-        kind: 'boolean',
-        brief: 'Replace all livepatches that are loaded (atomic replace)',
-        default: true,
-      },
+      name: fixFlags.name,
+      replace: fixFlags.replace,
       override: {
         ...overrideFlag,
         brief: 'Go on in spite of a finding, for a reason; may be repeated',
       },
-      unit: {
-        kind: 'parsed',
-        parse: String,
-        variadic: true,
-        brief: 'Restrict the livepatch to this source file; may be repeated',
-        placeholder: 'FILE.c',
-        optional: true,
-      },
+      unit: fixFlags.unit,
       verify: {
         kind: 'boolean',
         brief: 'Build by both routes and compare',

@@ -1,7 +1,7 @@
 import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag } from '../context.ts';
 import { Exit } from '../exit.ts';
-import { type ChangeFlags, changeFlags, changeOptions } from '../live.ts';
+import { type ChangeFlags, changeFlags, changeOptions, livepatchNamed } from '../live.ts';
 import type { Answer } from '../schemas.ts';
 
 /** `klpkit unload`: the module of a livepatch out of the running kernel. */
@@ -18,10 +18,7 @@ export const unloadCommand = buildCommand<ChangeFlags, [string], Context>({
   },
   parameters: {
     flags: { json: jsonFlag, ...changeFlags },
-    positional: {
-      kind: 'tuple',
-      parameters: [{ brief: 'The livepatch, as klpkit status calls it', parse: String, placeholder: 'NAME' }],
-    },
+    positional: livepatchNamed,
   },
   func: action('unload', async (context, flags: ChangeFlags, text: string) => {
     const { moduleNameOf, thisMachine, unloadLivepatch } = await import('@klpkit/live');

@@ -4,7 +4,7 @@ import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag } from '../context.ts';
 import { Exit } from '../exit.ts';
 import type { Answer } from '../schemas.ts';
-import { parseCount } from './matrix.ts';
+import { parseJobs } from './matrix.ts';
 
 interface Flags {
   readonly json: boolean;
@@ -40,7 +40,7 @@ export const workerCommand = buildCommand<Flags, [], Context>({
       store: { kind: 'parsed', parse: String, brief: 'Folder that all machines share', placeholder: 'DIR' },
       jobs: {
         kind: 'parsed',
-        parse: parseCount,
+        parse: parseJobs,
         brief: 'Jobs at once; else as many as cores and memory allow',
         placeholder: 'N',
         optional: true,
@@ -54,7 +54,7 @@ export const workerCommand = buildCommand<Flags, [], Context>({
       },
       lock: {
         kind: 'parsed',
-        parse: parseCount,
+        parse: parseJobs,
         brief: 'Seconds without a sign of life after which a job goes to another worker (60)',
         placeholder: 'SECONDS',
         optional: true,

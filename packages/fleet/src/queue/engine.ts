@@ -66,7 +66,6 @@ export class QueueEngine implements Engine {
         if (!answer.kept) return answer.failure;
         const text = await this.#store.result(key);
         if (text !== undefined) return JSON.parse(text) as JobResult;
-        // Another machine's folder may show it a moment later; one that never does is another store.
         return storeDiffers;
       } finally {
         this.#waiting.delete(queued);

@@ -1,4 +1,4 @@
-import type { Job } from '../types.ts';
+import type { Job, JobFailure } from '../types.ts';
 
 /** Prefix of everything that klpkit keeps in Redis. */
 export const queuePrefix = 'klpkit';
@@ -14,6 +14,4 @@ export function jobId(key: string): string {
 }
 
 /** What a worker answers through Redis: the result itself is in the store. */
-export type QueueAnswer =
-  | { readonly kept: true }
-  | { readonly kept: false; readonly failure: import('../types.ts').JobFailure };
+export type QueueAnswer = { readonly kept: true } | { readonly kept: false; readonly failure: JobFailure };
