@@ -1,7 +1,8 @@
 import type { ObjectModel, Piece } from '@klpkit/compare';
 import { isBranch, partsOf } from '../src/calls.ts';
-import { isJump, mayBeAsleepIn, targetName } from '../src/kernel-calls.ts';
+import { mayBeAsleepIn, targetName } from '../src/kernel-calls.ts';
 import type { Pitfall } from '../src/pitfall.ts';
+import { jumpBytes } from '../src/returns.ts';
 import { changedFunctions } from '../src/unit.ts';
 import { list, unique } from '../src/words.ts';
 
@@ -37,11 +38,14 @@ export const klp404: Pitfall = {
 /** Sleeping functions that a function ends in a jump to. */
 function sleepyJumps(model: ObjectModel, piece: Piece): string[] {
   return unique(
-    partsOf(model, piece).flatMap((part) =>
-      model.referencesOf(part).flatMap((reference) => {
+    partsOf(model, piece).flatMap((part) => {
+      const sleepy = model.referencesOf(part).flatMap((reference) => {
         const name = isBranch(model, part, reference) ? targetName(reference) : undefined;
-        return name !== undefined && mayBeAsleepIn(name) && isJump(model, part, reference) ? [name] : [];
-      }),
-    ),
+        return name !== undefined && mayBeAsleepIn(name) ? [{ name, offset: reference.offset }] : [];
+      });
+      if (sleepy.length === 0) return [];
+      const jumps = jumpBytes(model, part);
+      return sleepy.flatMap(({ name, offset }) => (jumps.has(offset) ? [name] : []));
+    }),
   );
 }

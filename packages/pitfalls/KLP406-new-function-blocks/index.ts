@@ -1,9 +1,9 @@
 import type { ObjectModel, Piece } from '@klpkit/compare';
-import { isBranch, partsOf } from '../src/calls.ts';
 import { replacements } from '../src/evidence.ts';
-import { isJump, mayBeAsleepIn, targetName } from '../src/kernel-calls.ts';
+import { callNames, mayBeAsleepIn } from '../src/kernel-calls.ts';
 import { namesOfNew } from '../src/module.ts';
 import type { Observation, Pitfall } from '../src/pitfall.ts';
+import { canReturn } from '../src/returns.ts';
 import { changedFunctions } from '../src/unit.ts';
 import { list, unique } from '../src/words.ts';
 
@@ -55,21 +55,7 @@ function observation(name: string, sleepers: readonly string[], evidence: string
 
 /** What a function calls that sleeps, when it has no way out: no return, and no jump out of it but to functions that do not come back. */
 function sleepersInEndlessLoop(model: ObjectModel, piece: Piece): string[] {
-  const sleepers: string[] = [];
-  const parts = new Set(partsOf(model, piece));
-  for (const part of parts) {
-    for (const reference of model.referencesOf(part)) {
-      if (!isBranch(model, part, reference)) continue;
-      const name = targetName(reference);
-      if (name === undefined) continue;
-      const isInside = reference.target.kind === 'piece' && parts.has(reference.target.piece);
-      // The return thunk and calls in tail position are jumps out.
-      if (!isInside && isJump(model, part, reference)) return [];
-      if (mayBeAsleepIn(name)) sleepers.push(name);
-    }
-  }
-  if (sleepers.length === 0) return [];
-  // Decoding takes its time, and few functions are left.
-  for (const part of parts) if (model.arch.steps(model.content(part)).some(({ isEnd }) => isEnd)) return [];
-  return unique(sleepers);
+  // Decoding takes its time, and few functions sleep.
+  const sleepers = unique(callNames(model, piece).filter(mayBeAsleepIn));
+  return sleepers.length > 0 && !canReturn(model, piece) ? sleepers : [];
 }

@@ -49,12 +49,3 @@ export function ownCallNames(model: ObjectModel, part: Piece): string[] {
     return name === undefined ? [] : [name];
   });
 }
-
-/** The instruction's first bytes of a direct call or jump that a reference is the operand of: whether control comes back. */
-export function isJump(model: ObjectModel, part: Piece, { offset }: Reference): boolean {
-  const at = offset - part.start;
-  const step = model.arch
-    .steps(model.content(part))
-    .find((one) => one.offset <= at && at < one.offset + one.length);
-  return step?.branch !== undefined && !step.branch.kind.startsWith('call');
-}

@@ -1,5 +1,7 @@
-import type { ObjectModel, Piece } from '@klpkit/compare';
+import type { Arch, ObjectModel, Piece } from '@klpkit/compare';
 import { isBranch, partsOf } from './calls.ts';
+
+type Steps = ReturnType<Arch['steps']>;
 
 /** The function of the object that a function, or its cold part, calls as its very last instruction: nothing follows the call. */
 export function lastCalls(model: ObjectModel, piece: Piece): Piece[] {
@@ -16,20 +18,34 @@ export function lastCalls(model: ObjectModel, piece: Piece): Piece[] {
   });
 }
 
+/** Bytes of a function, or of one part of it, that belong to direct jumps; as offsets in its section. */
+export function jumpBytes(model: ObjectModel, part: Piece): Set<number> {
+  return bytesOfJumps(part, model.arch.steps(model.content(part)));
+}
+
+function bytesOfJumps(part: Piece, steps: Steps): Set<number> {
+  const bytes = new Set<number>();
+  for (const { offset, length, branch } of steps)
+    if (branch && branch.kind !== 'call')
+      for (let at = offset; at < offset + length; at++) bytes.add(part.start + at);
+  return bytes;
+}
+
 /** True when a function can come back to its caller: it has a return, an indirect jump, or a jump to something else. */
 export function canReturn(model: ObjectModel, piece: Piece): boolean {
-  return partsOf(model, piece).some((part) => {
+  const parts = partsOf(model, piece);
+  return parts.some((part) => {
     const steps = model.arch.steps(model.content(part));
     if (steps.some(({ isEnd }) => isEnd === true)) return true;
-    return model.referencesOf(part).some((reference) => {
-      const step = steps.find(
-        ({ offset, length }) =>
-          reference.offset >= part.start + offset && reference.offset < part.start + offset + length,
+    const jumps = bytesOfJumps(part, steps);
+    return model
+      .referencesOf(part)
+      .some(
+        (reference) =>
+          jumps.has(reference.offset) &&
+          isBranch(model, part, reference) &&
+          !(reference.target.kind === 'piece' && parts.includes(reference.target.piece)),
       );
-      if (!isBranch(model, part, reference) || !step?.branch || step.branch.kind === 'call') return false;
-      const { target } = reference;
-      return !(target.kind === 'piece' && partsOf(model, piece).includes(target.piece));
-    });
   });
 }
 
