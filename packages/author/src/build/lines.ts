@@ -1,4 +1,4 @@
-import type { Kernel, Unit } from '@klpkit/kernel';
+import { type Kernel, spelledSource, type Unit } from '@klpkit/kernel';
 import { type Fix, withPlaces } from '../fix/index.ts';
 import type { OverlayFile } from '../overlay/index.ts';
 
@@ -14,7 +14,7 @@ export interface CompiledText {
  * include a changed header mostly stay the same.
  *
  * The after side's lines are told by names of {@link withPlaces}, which needs that the compiler sees each changed file under a name that
- * is known beforehand: that of a unit, below the source folder that the kernel's makefiles take off `__FILE__`.
+ * is known beforehand: the one and only spelling of a unit, below the source folder that the kernel's makefiles take off `__FILE__`.
  */
 export function compiledText(
   kernel: Kernel,
@@ -22,12 +22,16 @@ export function compiledText(
   units: readonly Unit[],
   sourceLines: boolean,
 ): CompiledText {
-  const sources = new Set(units.map(({ source }) => source));
+  const spelled = Map.groupBy(units, ({ source }) => source);
+  const nameOf = (path: string) => {
+    const names = new Set(spelled.get(path)?.map(spelledSource));
+    return names.size === 1 ? [...names][0] : undefined;
+  };
   const takesRoot = `-fmacro-prefix-map=${kernel.sourceDir}/=`;
   const isNamed =
     sourceLines &&
     fix.files.every(({ path, kind, after }) =>
-      kind === 'source' ? after === undefined || sources.has(path) : kind !== 'header',
+      kind === 'source' ? after === undefined || nameOf(path) !== undefined : kind !== 'header',
     ) &&
     units.every(({ argv }) => argv.includes(takesRoot));
   const changed = new Set(fix.files.map(({ path }) => path));
@@ -38,7 +42,7 @@ export function compiledText(
         path,
         text:
           isNamed && kind === 'source' && after !== undefined && compiled !== undefined
-            ? withPlaces(compiled, after, path)
+            ? withPlaces(compiled, after, nameOf(path) as string)
             : compiled,
       })),
     ],

@@ -34,6 +34,7 @@ const modular = [
   'arch/x86/kvm/lapic.c',
   'arch/x86/kvm/mmu/mmu.c',
   'drivers/block/loop.c',
+  'drivers/gpu/drm/amd/amdkfd/kfd_events.c',
   'drivers/net/veth.c',
   'drivers/usb/host/xhci.c',
   'fs/ext4/super.c',
@@ -134,6 +135,26 @@ for (const release of ['6.12.117+deb12-amd64', '6.1.0-56-amd64'])
       expect(difference?.what).toBe('bytes');
       expect(difference?.expected).toMatch(/^cmp \$0x28, /);
       expect(difference?.found).toBe(difference?.expected.replace('0x28', '0x27'));
+    });
+
+    it('names a source as Kbuild does, which strings of the code have', async () => {
+      const unit = await unitOf(kernel, 'drivers/gpu/drm/amd/amdkfd/kfd_events.c');
+      expect(unit.object).toBe('drivers/gpu/drm/amd/amdgpu/../amdkfd/kfd_events.o');
+      const match = await matchOf(kernel, unit, await objectOf(kernel, unit));
+      expect(differing(match)).toEqual([]);
+      const plain = { ...unit, object: 'drivers/gpu/drm/amd/amdkfd/kfd_events.o' };
+      const other = await matchOf(kernel, unit, await objectOf(kernel, plain));
+      // Fortify's checks of 6.1 do not name the file.
+      expect(differing(other).includes('kfd_criu_checkpoint_events')).toBe(release.startsWith('6.12'));
+
+      // Through the view of a fix, although amdgpu/ is a link out of it.
+      const text = readFileSync(join(kernel.sourceDir, unit.source), 'latin1');
+      const [from, to] = ['KFD_SIGNAL_EVENT_LIMIT)', 'KFD_SIGNAL_EVENT_LIMIT + 1)'];
+      expect(text).toContain(from);
+      const view = join(folder, `${release}-kfd`);
+      const files = [{ path: unit.source, text: text.replaceAll(from, to) }];
+      const overlay = makeOverlay(kernel.sourceDir, files, view);
+      expect(differing(await matchOf(kernel, unit, await objectOf(kernel, unit, overlay)))).not.toEqual([]);
     });
 
     it('shows a wrong flag in many functions', async () => {

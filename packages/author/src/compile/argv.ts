@@ -1,4 +1,3 @@
-import { normalize } from 'node:path';
 import type { Unit } from '@klpkit/kernel';
 import type { Compilation } from './types.ts';
 
@@ -43,8 +42,6 @@ export function argumentsFor(
 ): string[] {
   const argv = unit.argv
     .filter((word) => !/^-g(dwarf.*|z.*|split-dwarf|\d)?$/.test(word))
-    // A link in the middle would make ../ lead elsewhere.
-    .map((word) => (word.startsWith('-I/') ? `-I${normalize(word.slice(2))}` : word))
     .map((word) => movePaths(word, sourceDir, root));
   return [
     ...(side === 'after' ? argv.filter((word) => word !== '-Werror') : argv),

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { inTemporaryFolder, mapParallel, run } from '@klpkit/host';
-import { compileEnvironment, type Kernel, type OnProgress, unitKey } from '@klpkit/kernel';
+import { compileEnvironment, type Kernel, type OnProgress, spelledSource, unitKey } from '@klpkit/kernel';
 import { placeFlags, withoutDirectives } from '../fix/places.ts';
 import {
   foldersOnTheWay,
@@ -51,6 +51,7 @@ export async function compileAll(
       },
       signal,
     );
+  for (const compilation of compilations) reachSource(compilation);
   const befores = new Map(
     compilations.filter((one) => one.side === 'before').map((one) => [keyOf(one), one] as const),
   );
@@ -90,12 +91,18 @@ function mayDiffer({ files, sourceDir }: Overlay, dependencies: readonly string[
   return dependencies.some((path) => files.has(path) || names.has(nameOf(path)));
 }
 
+/** Makes folders of a view real that the way to the unit's own source goes up from. */
+function reachSource({ unit, side, overlay }: Compilation): void {
+  if (side === 'after' && overlay) makeReal(overlay, foldersOnTheWay(overlay, [spelledSource(unit)]));
+}
+
 /** Compiles one unit, or takes the object from the cache. Nothing else may use the view meanwhile. */
 export async function compileUnit(
   kernel: Kernel,
   compilation: Compilation,
   signal?: AbortSignal,
 ): Promise<CompiledUnit | FailedUnit> {
+  reachSource(compilation);
   // Every turn makes at least one more folder real, and few are in the way.
   for (let turn = 0; ; turn++) {
     const result = await compileOnce(kernel, compilation, signal);
@@ -123,7 +130,7 @@ async function compileOnce(
   ];
   const argv = argumentsIn(root);
   const neutral = argumentsIn('/');
-  const stem = cacheStem(kernel, unit.source, unit.object, overlay?.key ?? '', ...neutral);
+  const stem = cacheStem(kernel, spelledSource(unit), unit.object, overlay?.key ?? '', ...neutral);
   const known = await fromCache(kernel, stem, root);
   // Whoever asks for debug information asks where functions went; the dump says of some what debug information does not.
   const isWhole =
@@ -187,14 +194,14 @@ async function runCompiler(
   readonly ms: number;
   readonly cwd: string;
 }> {
-  const source = [root, kernel.buildDir]
-    .map((base) => join(base, unit.source))
-    .find((path) => existsSync(path));
+  // Not joined: that takes .. off, which is part of the name that the code has.
+  const spelled = spelledSource(unit);
+  const source = [root, kernel.buildDir].map((base) => `${base}/${spelled}`).find((path) => existsSync(path));
   // A kernel that was built in its source tree is compiled with paths relative to that.
   const cwd = kernel.buildDir === kernel.sourceDir ? root : kernel.buildDir;
   const output = ['-MMD', '-MF', join(folder, 'unit.d'), '-MT', 'unit', '-c', '-o', join(folder, 'unit.o')];
   output.push(...cloneFlags(kernel.compilerVersion, join(folder, 'unit.clones')));
-  const result = await run([...argv, ...output, source ?? join(root, unit.source)], {
+  const result = await run([...argv, ...output, source ?? `${root}/${spelled}`], {
     cwd,
     env: await compileEnvironment(kernel),
     check: false,

@@ -1,9 +1,15 @@
-import { modelOf, type ObjectModel } from '@klpkit/compare';
+import type { ObjectModel } from '@klpkit/compare';
 import { UsageError } from '@klpkit/findings';
-import { type ElfFile, ET, FormatError, readElf, readModuleBytes } from '@klpkit/formats';
+import { FormatError, readElf, readModuleBytes } from '@klpkit/formats';
 import type { Kernel, OnProgress } from '@klpkit/kernel';
-import { checkRules, type KlpLayout, type Livepatch, readLivepatch, usualLayout } from '@klpkit/livepatch';
-import { checkLivepatch, type Judgement, type LivepatchEvidence, replacements } from '@klpkit/pitfalls';
+import { type Livepatch, readLivepatch } from '@klpkit/livepatch';
+import {
+  checkLivepatch,
+  type Judgement,
+  type LivepatchEvidence,
+  objectsOf,
+  readEvidence,
+} from '@klpkit/pitfalls';
 import { kernelEvidence } from './kernel.ts';
 import { placementsOf } from './placements.ts';
 
@@ -59,46 +65,12 @@ async function livepatchEvidence(
   try {
     const bytes = await readModuleBytes(packed);
     const elf = readElf(bytes);
-    if (elf.type !== ET.REL)
-      throw new FormatError(`elf: type ${elf.type} at offset 16, a module has 1 (relocatable)`);
+    if (!kernel) return readEvidence(file, bytes, elf);
     const first = readLivepatch(bytes);
-    const about = kernel && (await kernelEvidence(kernel, objectsOf(first)));
-    const livepatch = about && !isUsual(about.layout) ? readLivepatch(bytes, about.layout) : first;
-    const model = modelIfReadable(elf);
-    return {
-      file,
-      bytes,
-      elf,
-      livepatch,
-      ...(model ? { model } : {}),
-      ...(about ? { kernel: about.evidence } : {}),
-      found: checkRules(livepatch, about?.evidence.facts),
-    };
+    const about = await kernelEvidence(kernel, objectsOf(first));
+    return readEvidence(file, bytes, elf, { first, kernel: about });
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     throw new UsageError(`${file}: ${error.message}`, 'give a livepatch module, livepatch-NAME.ko');
-  }
-}
-
-/** Whether the kernel has its structures as those that a module is read with first. */
-function isUsual(layout: KlpLayout): boolean {
-  return JSON.stringify(layout) === JSON.stringify(usualLayout);
-}
-
-/** The objects that a livepatch patches or refers to. */
-function objectsOf(livepatch: Livepatch): string[] {
-  const names = new Set(replacements(livepatch).map(({ object }) => object));
-  for (const { symbolObject, patchedObject } of livepatch.klpRelocations)
-    for (const name of [symbolObject, patchedObject]) if (name !== undefined) names.add(name);
-  return [...names].sort();
-}
-
-/** `undefined` for a machine whose code is not understood, or a symbol table that contradicts itself: rules about code are then unchecked. */
-function modelIfReadable(elf: ElfFile): ObjectModel | undefined {
-  try {
-    return modelOf(elf);
-  } catch (error) {
-    if (error instanceof FormatError) return undefined;
-    throw error;
   }
 }

@@ -1,7 +1,14 @@
-import type { Comparison, FunctionChange, Piece } from '@klpkit/compare';
-import { align } from './align.ts';
+import {
+  align,
+  type Comparison,
+  type FunctionChange,
+  type ListedInstruction,
+  listInstructions,
+  type Piece,
+} from '@klpkit/compare';
+
 import { type EditedFile, editsOf } from './edits.ts';
-import { type ListedInstruction, listInstructions } from './listing.ts';
+
 import type { FunctionSource, SourceSide } from './source.ts';
 import type { UnitSource } from './why.ts';
 

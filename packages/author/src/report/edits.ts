@@ -1,4 +1,4 @@
-import { commonSubsequence } from './align.ts';
+import { commonSubsequence } from '@klpkit/compare';
 
 /** A file of a fix, whole. Structural: the fix itself is one. */
 export interface EditedFile {

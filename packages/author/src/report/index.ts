@@ -1,9 +1,7 @@
-export { align } from './align.ts';
 export { type FunctionDetails, unitDetails } from './details.ts';
 export { type EditedFile, editsOf, linesOf } from './edits.ts';
 export { reportHtml } from './html.ts';
 export { reportJson, reportJsonSchema } from './json.ts';
-export { listInstructions } from './listing.ts';
 export { makeReport, type ReportedFix, type ReportedUnit, type ReportRequest } from './make.ts';
 export { html, type Markup, type Part, trusted } from './markup.ts';
 export { type Report, reportSchema } from './schema.ts';

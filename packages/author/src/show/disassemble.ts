@@ -1,9 +1,8 @@
-import { archOf, modelOf, type ObjectModel, type Piece } from '@klpkit/compare';
+import { align, archOf, listInstructions, modelOf, type ObjectModel, type Piece } from '@klpkit/compare';
 import { UsageError } from '@klpkit/findings';
 import { FormatError, readElf, readModuleBytes, type Section, SHT, sectionBytes } from '@klpkit/formats';
 import { type Kernel, type KernelImage, loadImage, loadModule } from '@klpkit/kernel';
 import { type LivepatchFunction, parseKlpSymbol, readLivepatch } from '@klpkit/livepatch';
-import { align, listInstructions } from '../report/index.ts';
 import { similarNames } from '../symbols/index.ts';
 
 /** An instruction with names in place of numbers. */

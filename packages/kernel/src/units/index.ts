@@ -3,3 +3,4 @@ export { type IncludingUnits, unitsIncluding } from './includes.ts';
 export { compileEnvironment } from './make.ts';
 export { moduleArgv } from './module-flags.ts';
 export { splitCommands } from './shell.ts';
+export { spelledSource } from './spelling.ts';
