@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import type { Kind } from './blocks.ts';
+import type { Kind } from './blocks.mjs';
 import { readPages, runPage } from './run-page.ts';
 
 /** KLPKIT_UPDATE=1 writes the output that the commands really have into the pages. */

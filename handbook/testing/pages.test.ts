@@ -1,7 +1,9 @@
+import { tmpdir } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { blocksOf, isShown, kindOf, kinds } from './blocks.ts';
+import { blocksOf, isShown, kindOf, kinds } from './blocks.mjs';
 import { testPages } from './page-tests.ts';
 import { readPages } from './run-page.ts';
+import { openShell } from './shell.mjs';
 
 await testPages('plain');
 
@@ -74,6 +76,7 @@ describe('the reading of blocks', () => {
         line: 4,
         type: 'console',
         kind: 'boot',
+        inClone: false,
         fence: '```console boot',
         steps: [
           { command: 'one \\\n  two', output: 'out\n' },
@@ -83,6 +86,8 @@ describe('the reading of blocks', () => {
       { line: 10, type: 'shown', language: 'text', reason: 'a log of another machine' },
     ]);
     expect(kindOf(blocks)).toBe('boot');
+    const [inClone] = blocksOf([`${fence}console clone`, '$ one', fence].join('\n'));
+    expect(inClone).toMatchObject({ kind: 'plain', inClone: true });
   });
 
   test('looks through durations and gaps, and through nothing else', () => {
@@ -93,5 +98,25 @@ describe('the reading of blocks', () => {
     expect(isShown('a\n…\nd\n', 'a\nb\nc\n')).toBe(false);
     expect(isShown('9 bytes\n', '10 bytes\n')).toBe(false);
     expect(isShown('', 'a\n')).toBe(false);
+  });
+});
+
+describe('the shell of a page', () => {
+  const env = { PATH: process.env.PATH, LC_ALL: 'C' };
+  test('keeps its folder and what was exported from command to command', async () => {
+    const shell = openShell(tmpdir(), env);
+    expect(await shell.run('export GREETING="a b"; quiet=1; cd /')).toBe('');
+    expect(await shell.run('echo "$GREETING $PWD $quiet"')).toBe('a b / \n');
+    expect(await shell.run('exit 3')).toBe('');
+    expect(await shell.run('echo out; echo err >&2; printf "$GREETING"'), 'both outputs').toBe(
+      'out\nerr\na b\n',
+    );
+  });
+
+  test('says which command it had to end', async () => {
+    const shell = openShell(tmpdir(), env, { timeoutMs: 100 });
+    await expect(shell.run('echo begun; tail -f /dev/null')).rejects.toThrow(
+      'ended after 0.1 s: echo begun; tail -f /dev/null\nbegun',
+    );
   });
 });

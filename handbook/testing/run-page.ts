@@ -1,12 +1,13 @@
 import { cp, glob, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { shell } from '../../packages/pitfalls/testing/page.ts';
-import { type Block, blocksOf, isShown, type Kind, kindOf, renderConsole, type Step } from './blocks.ts';
+import { delimiter, dirname, join } from 'node:path';
+import { type Block, blocksOf, isShown, type Kind, kindOf, renderConsole, type Step } from './blocks.mjs';
+import { makeClone } from './clone.ts';
+import { openShell } from './shell.mjs';
 
 const handbook = join(import.meta.dirname, '..');
 const docs = join(handbook, 'src/content/docs');
-const shared = join(handbook, '../packages/pitfalls/shared');
+const pitfalls = join(handbook, '../packages/pitfalls');
 
 /** A page of `src/content/docs` with its blocks. */
 export interface Page {
@@ -32,38 +33,46 @@ export async function readPages(): Promise<Page[]> {
   );
 }
 
-/** Options of {@link runPage}. */
-export interface RunOptions {
-  /** The folder to work in; a fresh one with the page's files otherwise. */
-  readonly folder?: string;
-  /** Told of each command before it runs. */
-  readonly onCommand?: (command: string) => void;
-}
-
 /**
- * Runs a page: writes its files, runs its commands, in order and in one folder. The folder holds what the pitfalls' pages have as
- * well (flags, headers), and the files of `handbook/cases/SLUG`.
+ * Runs a page in a fresh folder: writes its files, types its commands, in order and into one shell. The folder is a clone of klpkit
+ * where the page says so, without klpkit on the PATH. Otherwise it holds what the pitfalls' pages have as well (flags, headers) and
+ * the files of `handbook/cases/SLUG`, and klpkit is on the PATH.
  *
  * @returns the page with the output that the commands really have wherever it is not what the page shows
  */
-export async function runPage(page: Page, { folder, onCommand }: RunOptions = {}): Promise<string> {
-  if (folder !== undefined) return runIn(page, folder, onCommand);
+export async function runPage(page: Page): Promise<string> {
   const scratch = await mkdtemp(join(tmpdir(), 'klpkit-page-'));
   try {
-    await cp(shared, scratch, { recursive: true });
-    await cp(join(handbook, 'cases', page.slug), scratch, { recursive: true }).catch((error: unknown) => {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    });
-    return await runIn(page, scratch, onCommand);
+    const inClone = page.blocks.some((block) => block.type === 'console' && block.inClone);
+    if (inClone) await makeClone(scratch);
+    else {
+      await cp(join(pitfalls, 'shared'), scratch, { recursive: true });
+      await cp(join(handbook, 'cases', page.slug), scratch, { recursive: true }).catch((error: unknown) => {
+        if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      });
+    }
+    return await runIn(page, scratch, inClone);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
-async function runIn(page: Page, scratch: string, onCommand: RunOptions['onCommand']): Promise<string> {
+async function runIn(page: Page, scratch: string, inClone: boolean): Promise<string> {
   let { text } = page;
-  // Kernels of this machine show only where a page says that it needs one.
-  const env = page.kind === 'plain' ? { XDG_CACHE_HOME: join(scratch, '.cache') } : {};
+  const programs = (process.env.PATH ?? '').split(delimiter);
+  const path = inClone
+    ? programs.filter((folder) => !folder.includes('node_modules'))
+    : [join(pitfalls, 'testing/bin'), ...programs];
+  const env = {
+    PATH: path.join(delimiter),
+    LC_ALL: 'C',
+    HOME: process.env.HOME,
+    COLUMNS: '110',
+    NO_COLOR: '1',
+    // Kernels of this machine show only where a page says that it needs one.
+    ...(page.kind === 'plain' ? { XDG_CACHE_HOME: join(scratch, '.cache') } : {}),
+  };
+  const shell = openShell(scratch, env, { timeoutMs: page.kind === 'plain' ? 60_000 : 600_000 });
   for (const block of page.blocks) {
     if (block.type === 'file') {
       const path = join(scratch, block.name);
@@ -73,9 +82,7 @@ async function runIn(page: Page, scratch: string, onCommand: RunOptions['onComma
     if (block.type !== 'console') continue;
     const real: Step[] = [];
     for (const { command, output } of block.steps) {
-      onCommand?.(command);
-      const timeoutMs = block.kind === 'plain' ? 60_000 : 600_000;
-      const has = (await shell(scratch, command, { env, timeoutMs })).replaceAll(scratch, '.');
+      const has = (await shell.run(command)).replaceAll(scratch, '.');
       real.push({ command, output: isShown(output, has) ? output : has });
     }
     text = text.replace(renderConsole(block.fence, block.steps), () => renderConsole(block.fence, real));
