@@ -1,6 +1,12 @@
-import { type ObjectModel, type Piece, type Placement, readPlacement, readTables } from '@klpkit/compare';
+import {
+  listInstructions,
+  type ObjectModel,
+  type Piece,
+  type Placement,
+  readPlacement,
+  readTables,
+} from '@klpkit/compare';
 import { FormatError } from '@klpkit/formats';
-import { listInstructions } from '../../../packages/author/src/report/listing.ts';
 import { plural } from './opened.ts';
 import type { Cell, CodeView } from './protocol.ts';
 import { type Table, tableOf } from './table.ts';

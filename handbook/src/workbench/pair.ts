@@ -1,10 +1,12 @@
 import {
+  align,
   type Comparison,
   compareObjects,
   compareTypes,
   enumFinding,
   type FunctionChange,
   layoutFinding,
+  listInstructions,
   type ObjectModel,
   obstacles,
   readPlacement,
@@ -21,8 +23,6 @@ import {
   waitingFunctions,
   worstFirst,
 } from '@klpkit/pitfalls';
-import { align } from '../../../packages/author/src/report/align.ts';
-import { listInstructions } from '../../../packages/author/src/report/listing.ts';
 import { graphOf } from './graph.ts';
 import { judged, verdictOf } from './judged.ts';
 import type { ReadModule } from './livepatch.ts';

@@ -71,6 +71,7 @@ const wants: Readonly<Record<Unchecked['missing'][number], string>> = {
   edits: 'the text of the fix',
   types: 'type information',
   kernel: 'a kernel (--kernel)',
+  configuration: 'the configuration of the kernel',
   tables: 'klp_patch tables in the module',
   code: 'code of a machine that klpkit reads',
   older: 'the livepatch that it replaces (--replaces)',

@@ -13,8 +13,10 @@ export type {
   FunctionChange,
   PairedBy,
 } from './changes/types.ts';
+export * from './listing/index.ts';
 export * from './match/index.ts';
 export {
+  modelIfReadable,
   modelOf,
   type ObjectModel,
   type Piece,
@@ -32,4 +34,5 @@ export {
 } from './model/sections.ts';
 export { type Fragment, readTables, replacementOf, type TableEntry, type Tables } from './model/tables.ts';
 export * from './placement/index.ts';
+export * from './shipped/index.ts';
 export * from './types/index.ts';

@@ -17,6 +17,7 @@ export {
   klpSymbolName,
   parseKlpSection,
   parseKlpSymbol,
+  plainKlpSymbols,
 } from './klp-names.ts';
 export { patchedObjectsOf } from './labels.ts';
 export { type CallbackName, callbackNames, type KlpLayout, layoutFromBtf, usualLayout } from './layout.ts';

@@ -29,3 +29,11 @@ export function klpSectionName(object: string, target: string): string {
 export function parseKlpSection(text: string): string | undefined {
   return sectionPattern.exec(text)?.[1];
 }
+
+/** A text with the names of its KLP symbols in words: `.klp.sym.ext4.bar,2` becomes `bar [ext4, 2]`. */
+export function plainKlpSymbols(text: string): string {
+  return text.replace(/\.klp\.sym\.[^\s()]+?,\d+/g, (symbol) => {
+    const parts = parseKlpSymbol(symbol);
+    return parts ? `${parts.name} [${parts.object}${parts.sympos > 0 ? `, ${parts.sympos}` : ''}]` : symbol;
+  });
+}

@@ -41,7 +41,7 @@ export const klp141: Pitfall = {
           evidence: ['DW_AT_producer of both objects'],
         };
       }
-      const text = kernel?.config('CONFIG_CC_VERSION_TEXT');
+      const text = kernel?.compiler;
       if (text === undefined || was === '' || isOf(text, commentsOf(before))) return;
       yield {
         what: `the unit was compiled by ${was}, the kernel ${kernel?.release} by ${text}`,
@@ -54,7 +54,7 @@ export const klp141: Pitfall = {
   livepatch: {
     needs: ['kernel'],
     *find({ elf, kernel }) {
-      const text = kernel?.config('CONFIG_CC_VERSION_TEXT');
+      const text = kernel?.compiler;
       const comments = commentsOf(elf);
       if (text === undefined || comments.length === 0 || isOf(text, comments)) return;
       yield {

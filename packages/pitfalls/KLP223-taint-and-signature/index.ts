@@ -14,9 +14,10 @@ export const klp223: Pitfall = {
   livepatch: {
     needs: [],
     *find({ bytes, kernel }) {
+      const config = kernel?.config;
       if (splitSignature(bytes).signature) return;
-      const isForced = kernel?.config('CONFIG_MODULE_SIG_FORCE') === 'y';
-      if (kernel && !isForced && kernel.config('CONFIG_MODULE_SIG') !== 'y') return;
+      const isForced = config?.('CONFIG_MODULE_SIG_FORCE') === 'y';
+      if (config && !isForced && config('CONFIG_MODULE_SIG') !== 'y') return;
       yield {
         severity: isForced ? 'error' : 'note',
         what: 'the module is not signed',
@@ -24,7 +25,7 @@ export const klp223: Pitfall = {
           ? 'this kernel loads signed modules only'
           : 'the kernel takes the taint E beside K, and refuses the module under lockdown, as with secure boot',
         next: 'sign it with scripts/sign-file and a key that the machines trust, after everything else',
-        evidence: ['end of the file', ...(kernel ? ['configuration of the kernel'] : [])],
+        evidence: ['end of the file', ...(config ? ['configuration of the kernel'] : [])],
       };
     },
   },

@@ -1,4 +1,4 @@
-import type { Comparison, ObjectModel, Placement } from '@klpkit/compare';
+import type { Comparison, ObjectModel, Placement, ShippedSymbol } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
 import type { Btf, ElfFile } from '@klpkit/formats';
 import type { KernelFacts, Livepatch } from '@klpkit/livepatch';
@@ -62,8 +62,10 @@ export interface KernelEvidence {
   /** `6.12.117+deb12-amd64`. */
   readonly release: string;
   readonly facts: KernelFacts;
-  /** Value of a configuration option: `y`, `m`, a number or a text; `undefined` when it is off. */
-  config(option: string): string | undefined;
+  /** The compiler that built it, as CONFIG_CC_VERSION_TEXT has it; the kernel's banner holds the same words. */
+  readonly compiler?: string;
+  /** Value of a configuration option: `y`, `m`, a number or a text; `undefined` when it is off. Absent when none is known. */
+  config?(option: string): string | undefined;
   /** Symbols of that name in an object, in the order of sympos; `undefined` when the object is not known. */
   symbols(object: string, name: string): readonly ShippedSymbol[] | undefined;
   /** Names of an object that are `name` with a suffix: `name.isra.0`, `name.cold`, sorted. */
@@ -76,15 +78,6 @@ export interface KernelEvidence {
   calls(object: string, name: string, sympos: number): readonly string[] | undefined;
   /** Types of the kernel itself; absent without BTF. */
   btf?(): Btf | undefined;
-}
-
-/** One symbol of the shipped kernel. */
-export interface ShippedSymbol {
-  readonly name: string;
-  /** Address in vmlinux (signed), offset in its section in a module. */
-  readonly address: number;
-  /** nm's letter: `t` for a static function, `T` for a global one. */
-  readonly type: string;
 }
 
 /** A piece of the livepatch that runs in place of a kernel function. */

@@ -74,6 +74,7 @@ function missingOfUnit(evidence: UnitEvidence): Set<UnitNeed> {
   if (!evidence.types) missing.add('types');
   if (!isUnderstood(evidence.comparison.before)) missing.add('operands');
   if (!evidence.kernel) missing.add('kernel');
+  else if (!evidence.kernel.config) missing.add('configuration');
   return missing;
 }
 
@@ -81,6 +82,7 @@ function missingOfLivepatch(evidence: LivepatchEvidence): Set<LivepatchNeed> {
   const missing = new Set<LivepatchNeed>();
   if (!evidence.livepatch.patch) missing.add('tables');
   if (!evidence.kernel) missing.add('kernel');
+  else if (!evidence.kernel.config) missing.add('configuration');
   if (!evidence.model) missing.add('code');
   else if (!isUnderstood(evidence.model)) missing.add('operands');
   if (!evidence.placement) missing.add('placement');

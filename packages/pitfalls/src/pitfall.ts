@@ -34,11 +34,26 @@ export type Step = 'read' | 'match' | 'compare' | 'extract' | 'finish' | 'rules'
 
 /**
  * What a rule cannot do without, beside the objects or the module themselves. `dwarf` is missing only where the fix edits the unit's
- * own source; `operands` are those of single instructions, which are read on x86-64 alone.
+ * own source; `configuration` is that of the kernel, which an image alone does not hold; `operands` are those of single instructions, which are read on x86-64 alone.
  */
-export type UnitNeed = 'placement' | 'ipa-clones' | 'dwarf' | 'edits' | 'types' | 'kernel' | 'operands';
+export type UnitNeed =
+  | 'placement'
+  | 'ipa-clones'
+  | 'dwarf'
+  | 'edits'
+  | 'types'
+  | 'kernel'
+  | 'configuration'
+  | 'operands';
 /** What a rule about a module cannot do without. */
-export type LivepatchNeed = 'tables' | 'kernel' | 'code' | 'placement' | 'older' | 'operands';
+export type LivepatchNeed =
+  | 'tables'
+  | 'kernel'
+  | 'configuration'
+  | 'code'
+  | 'placement'
+  | 'older'
+  | 'operands';
 
 /** A detector: a pure function of the evidence. It is not called while something that it needs is missing. */
 export interface Rule<Evidence, Need extends string> {

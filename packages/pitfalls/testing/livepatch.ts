@@ -120,6 +120,7 @@ export function smallKernel({
       symbolCount: (object, name) => symbolsOf(object)?.filter((symbol) => symbol.name === name).length,
       ...facts,
     },
+    ...(config.CONFIG_CC_VERSION_TEXT === undefined ? {} : { compiler: config.CONFIG_CC_VERSION_TEXT }),
     config: (option) => config[option],
     symbols: (object, name) => symbolsOf(object)?.filter((symbol) => symbol.name === name),
     relatives: (object, name) =>

@@ -194,6 +194,16 @@ export function modelOf(elf: ElfFile): ObjectModel {
   return model;
 }
 
+/** `undefined` for a machine whose code is not understood, or a symbol table that contradicts itself: rules about code are then unchecked. */
+export function modelIfReadable(elf: ElfFile): ObjectModel | undefined {
+  try {
+    return modelOf(elf);
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
+}
+
 function pieceAt(here: readonly Piece[], offset: number): Piece | undefined {
   let low = 0;
   let high = here.length;
