@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Agreement, agreement, buildFolder, writeSource } from '@klpkit/author';
+import { type Agreement, agreement, buildFolder, buildLivepatch, writeSource } from '@klpkit/author';
 import { type Finding, Refusal } from '@klpkit/findings';
 import { writeFileAtomic } from '@klpkit/host';
 import { addKernel } from '@klpkit/kernel';
@@ -25,7 +25,8 @@ const usage = `usage: npm run bench:source -- --from 6.12.115 --to 6.12.117 …
   --resume              go on with FILE
   --redo WORD…          with --resume: repeat what has this outcome or reason all the same
   --keep DIR            folder for the folders of C and the livepatches
-  --binary DIR          folder of bench:corpus --keep: compare with the livepatches of the binary route in it
+  --binary DIR          compare with the livepatches of the binary route in this folder (of bench:corpus --keep, for one); what is
+                        missing there is built into it
   --prove               prove each in the VM
   --per-boot N          livepatches in one boot (default 20)
   --jobs N              compilers at once (default 2)
@@ -65,6 +66,7 @@ const picked = (
 const state = openState(values.json, values.resume);
 const folder = values.keep ?? mkdtempSync(join(tmpdir(), 'klpkit-source-'));
 mkdirSync(folder, { recursive: true });
+if (values.binary !== undefined) mkdirSync(values.binary, { recursive: true });
 
 // In an order drawn by the seed, so that what a run that was cut short has done is a fair part of all.
 for (const [index, file] of shuffled(picked, Number(values.seed)).entries()) {
@@ -83,7 +85,7 @@ if (values.binary !== undefined) {
   for (const file of picked) {
     const outcome = state.outcomes.get(file) as SourceOutcome | undefined;
     const agreed = outcome && (await compareRoutes(outcome, values.binary));
-    if (!outcome || !agreed) continue;
+    if (!agreed) continue;
     state.add({ ...outcome, agreement: agreed } as SourceOutcome);
     for (const { what, why } of agreed.differences) if (why === undefined) say(`${file}: ${what}`);
   }
@@ -124,9 +126,29 @@ function readBuildable(path: string): Map<string, Outcome> {
   return found;
 }
 
+/** The fix of one source with the headers that come along, and how either route takes it. */
+async function fixOf(file: string, along: readonly string[]) {
+  const text = await patchOf(from.sourceDir, to.sourceDir, [...along, file].sort());
+  return {
+    patches: [{ name: 'fix.patch', text }],
+    options: {
+      name: livepatchName(file),
+      jobs: Number(values.jobs),
+      ...(along.length > 0
+        ? {
+            units: [file],
+            overrides: new Map([
+              ['header-outside-units', 'the fix of one source; its headers serve this unit alone'],
+            ]),
+          }
+        : {}),
+    },
+  };
+}
+
 async function writeOne(file: string, along: readonly string[]): Promise<SourceOutcome> {
   const name = livepatchName(file);
-  const patch = await patchOf(from.sourceDir, to.sourceDir, [...along, file].sort());
+  const { patches, options } = await fixOf(file, along);
   const start = performance.now();
   let written = 0;
   const finish = (
@@ -145,18 +167,7 @@ async function writeOne(file: string, along: readonly string[]): Promise<SourceO
     ...more,
   });
   try {
-    const source = await writeSource(from, [{ name: 'fix.patch', text: patch }], {
-      name,
-      jobs: Number(values.jobs),
-      ...(along.length > 0
-        ? {
-            units: [file],
-            overrides: new Map([
-              ['header-outside-units', 'the fix of one source; its headers serve this unit alone'],
-            ]),
-          }
-        : {}),
-    });
+    const source = await writeSource(from, patches, options);
     written = (performance.now() - start) / 1000;
     if (source.outcome === 'nothing') return finish('refused', reasonsOf(source.findings));
     const dir = join(folder, name);
@@ -178,17 +189,25 @@ async function writeOne(file: string, along: readonly string[]): Promise<SourceO
   }
 }
 
-/** The livepatch beside that of the binary route, where there is one. */
+/** The livepatch beside that of the binary route, which is built if it is missing; undefined where one of the routes gives none. */
 async function compareRoutes(
-  { livepatch, own }: SourceOutcome,
+  { file, headers, livepatch, own }: SourceOutcome,
   binaries: string,
 ): Promise<Agreement | undefined> {
   if (livepatch === undefined || own === undefined) return undefined;
-  const [binary, source] = await Promise.all(
-    [binaries, folder].map((place) => readFile(join(place, `${livepatch}.ko`)).catch(() => undefined)),
-  );
-  if (!binary || !source) return undefined;
-  return agreement(binary, source, {
+  const path = join(binaries, `${livepatch}.ko`);
+  if (!existsSync(path)) {
+    const { patches, options } = await fixOf(file, headers);
+    const built = await buildLivepatch(from, patches, { ...options, sourceLines: false }).catch(
+      (error: unknown) => {
+        if (error instanceof Refusal) return say(`${file}: the binary route refuses: ${error.message}`);
+        throw error;
+      },
+    );
+    if (built?.outcome !== 'built') return undefined;
+    await writeFileAtomic(path, built.ko);
+  }
+  return agreement(await readFile(path), await readFile(join(folder, `${livepatch}.ko`)), {
     copied: new Set(own.copied),
     fromHeaders: new Set(own.fromHeaders),
     referred: new Set(own.referred),
