@@ -6,6 +6,7 @@ import type { Context } from './context.ts';
 import { findingText } from './failure.ts';
 import type { JudgeFlags } from './judge-flags.ts';
 import type { Answered, Policy } from './policy.ts';
+import { plural } from './words.ts';
 
 /** How many findings there are of each severity. */
 export function countsOf(findings: readonly Finding[]): { error: number; warning: number; note: number } {
@@ -39,28 +40,29 @@ export function sayJudgement(
   more: (finding: Finding) => readonly string[] = () => [],
 ): void {
   const { stdout } = context.process;
+  // Written at once: there may be thousands.
+  const lines: string[] = [];
   for (const finding of findings) {
-    context.say(findingText(context, finding, stdout));
-    for (const line of more(finding)) context.say(context.paint('dim', `  ${line}`));
+    lines.push(findingText(context, finding, stdout));
+    for (const line of more(finding)) lines.push(context.paint('dim', `  ${line}`));
     const { evidence, certainty } = finding;
     if (evidence || certainty)
-      context.say(
+      lines.push(
         context.paint('dim', `  from: ${evidence?.join(', ') ?? 'the file'}; ${certainty ?? 'certain'}`),
       );
   }
   for (const { finding, reason } of suppressed)
-    context.say(context.paint('dim', `answered ${finding.id}: ${finding.what}: ${reason}`));
+    lines.push(context.paint('dim', `answered ${finding.id}: ${finding.what}: ${reason}`));
   for (const [missing, ids] of byMissing(unchecked))
-    context.say(
+    lines.push(
       `${context.paint('warning', 'not checked')}, for want of ${missing}: ${ids.length > 8 ? `${ids.slice(0, 8).join(', ')} and ${ids.length - 8} more` : ids.join(', ')}`,
     );
   const counts = countsOf(findings);
-  const words = (['error', 'warning', 'note'] as const).map(
-    (severity) => `${counts[severity]} ${severity}${counts[severity] === 1 ? '' : 's'}`,
-  );
-  context.say(
+  const words = (['error', 'warning', 'note'] as const).map((severity) => plural(counts[severity], severity));
+  lines.push(
     `${words.join(', ')}${findings.some(({ id }) => pitfallOf(id)) ? '; klpkit explain ID tells more' : ''}`,
   );
+  context.say(lines.join('\n'));
 }
 
 const wants: Readonly<Record<Unchecked['missing'][number], string>> = {

@@ -350,7 +350,7 @@ class Build {
     const count = (status: string) => changes.filter((change) => change.status === status).length;
     this.#done(
       'compare',
-      `${count('same')} functions the same, ${count('changed')} changed, ${count('new')} new, ${count('removed')} gone`,
+      `${plural(count('same'), 'function')} the same, ${count('changed')} changed, ${count('new')} new, ${count('removed')} gone`,
     );
     return units;
   }

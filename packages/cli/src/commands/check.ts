@@ -7,6 +7,7 @@ import { moduleFlag, withFurtherModules } from '../further-modules.ts';
 import { kernelFor, readUserFile } from '../input.ts';
 import { type JudgeFlags, judgeFlags } from '../judge-flags.ts';
 import type { Answer } from '../schemas.ts';
+import { plural } from '../words.ts';
 
 interface Flags extends JudgeFlags {
   readonly json: boolean;
@@ -111,7 +112,7 @@ export const checkCommand = buildCommand<Flags, [string], Context>({
     }
     const functions = objects.reduce((sum, object) => sum + object.functions.length, 0);
     context.say(
-      `${context.paint('heading', file)}: ${functions} functions of ${objects.map((object) => object.name).join(', ') || 'no object'}, ${evidence.livepatch.klpRelocations.length} KLP relocations`,
+      `${context.paint('heading', file)}: ${plural(functions, 'function')} of ${objects.map((object) => object.name).join(', ') || 'no object'}, ${plural(evidence.livepatch.klpRelocations.length, 'KLP relocation')}`,
     );
     for (const object of objects)
       for (const one of object.callbacks ?? [])

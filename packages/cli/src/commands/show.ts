@@ -6,6 +6,7 @@ import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag, kernelFlagFor } from '../context.ts';
 import { Exit } from '../exit.ts';
 import { readUserFile } from '../input.ts';
+import { number, plural } from '../words.ts';
 
 interface Flags {
   readonly json: boolean;
@@ -77,9 +78,6 @@ export const showCommand = buildCommand<Flags, [string], Context>({
     return Exit.done;
   }),
 });
-
-const number = (value: number) => value.toLocaleString('en-GB');
-const plural = (value: number, noun: string) => `${number(value)} ${noun}${value === 1 ? '' : 's'}`;
 
 class View {
   readonly #context: Context;
