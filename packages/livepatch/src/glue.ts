@@ -85,6 +85,7 @@ export function glueSource(plan: LivepatchPlan): string {
     'module_init(klpkit_init);',
     'module_exit(klpkit_exit);',
     'MODULE_DESCRIPTION("Livepatch made by klpkit");',
+    '/* The functions come from code of the kernel, which is GPL-2.0, whatever the licence of this file. */',
     'MODULE_LICENSE("GPL");',
     'MODULE_INFO(livepatch, "Y");',
     '',
