@@ -17,7 +17,9 @@ export async function readUserFile(path: string): Promise<Uint8Array> {
     const { size } = await stat(path);
     if (size > mostBytes)
       throw new UsageError(`${path}: ${size} bytes are more than klpkit reads of one file`);
-    return await readFile(path);
+    const { buffer, byteOffset, length } = await readFile(path);
+    // No Buffer: its views are of a class of their own, and slow to make.
+    return new Uint8Array(buffer, byteOffset, length);
   } catch (error) {
     const reason = reasons[String((error as NodeJS.ErrnoException).code)];
     if (reason) throw new UsageError(`${path}: ${reason}`);

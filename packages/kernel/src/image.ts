@@ -1,5 +1,7 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UsageError } from '@klpkit/findings';
 import {
   type Btf,
   dumpKallsyms,
@@ -12,9 +14,11 @@ import {
   readBtf,
   readBzImage,
   readElf,
+  readElfParts,
   readExports,
   readKallsyms,
   sectionBytes,
+  sectionPart,
 } from '@klpkit/formats';
 import { writeFileAtomic } from '@klpkit/host';
 import { perFile } from './memo.ts';
@@ -22,8 +26,7 @@ import type { Kernel } from './types.ts';
 
 /** The shipped kernel image, decompressed and read. */
 export interface KernelImage {
-  /** The ELF file; behind it, where the kernel is relocatable, the list of relocations. */
-  readonly bytes: Uint8Array;
+  /** Read in parts, as they are asked for; behind the ELF file, where the kernel is relocatable, is the list of relocations. */
   readonly elf: ElfFile;
   /** Every symbol of kallsyms: static ones too. */
   readonly symbols: KernelSymbols;
@@ -45,14 +48,37 @@ const symbolsFile = 'symbols-1.bin';
 export async function loadImage(kernel: Kernel): Promise<KernelImage> {
   const isThere = await stat(kernel.vmlinux).catch(() => undefined);
   if (!isThere) return prepareImage(kernel);
-  const { bytes, elf } = await readImage(kernel.vmlinux);
-  return image(bytes, elf, (await cachedSymbols(kernel)) ?? (await decodeSymbols(kernel, elf)));
+  const elf = await readImage(kernel.vmlinux);
+  return image(elf, (await cachedSymbols(kernel)) ?? (await decodeSymbols(kernel, elf)));
 }
 
+/** Of some 60 MB a short command looks at a few pages. */
 const readImage = perFile(async (path) => {
-  const bytes = await readFile(path);
-  return { bytes, elf: readElf(bytes) };
+  const { size, ino, mtimeMs } = await stat(path);
+  return readElfParts(size, (start, end) => {
+    const bytes = new Uint8Array(end - start);
+    const file = openSync(path, 'r');
+    try {
+      const now = fstatSync(file);
+      const isSame = now.ino === ino && now.mtimeMs === mtimeMs && now.size === size;
+      if (!isSame || !readWhole(file, bytes, start))
+        throw new UsageError(`${path} was changed while it was read`, 'do it once more');
+    } finally {
+      closeSync(file);
+    }
+    return bytes;
+  });
 });
+
+/** Fills `bytes` from a place of the file; false when the file ends before. */
+function readWhole(file: number, bytes: Uint8Array, start: number): boolean {
+  for (let done = 0; done < bytes.length; ) {
+    const count = readSync(file, bytes, done, bytes.length - done, start + done);
+    if (count === 0) return false;
+    done += count;
+  }
+  return true;
+}
 
 /** Decompresses and decodes whatever is in the cache; what `loadImage` does on first use. */
 export async function prepareImage(kernel: Kernel): Promise<KernelImage> {
@@ -60,7 +86,7 @@ export async function prepareImage(kernel: Kernel): Promise<KernelImage> {
   const elf = readElf(vmlinux);
   const symbols = await decodeSymbols(kernel, elf);
   await writeFileAtomic(kernel.vmlinux, vmlinux);
-  return image(vmlinux, elf, symbols);
+  return image(elf, symbols);
 }
 
 async function cachedSymbols(kernel: Kernel): Promise<KernelSymbols | undefined> {
@@ -86,11 +112,10 @@ async function decodeSymbols(kernel: Kernel, elf: ElfFile): Promise<KernelSymbol
   return symbols;
 }
 
-function image(bytes: Uint8Array, elf: ElfFile, symbols: KernelSymbols): KernelImage {
+function image(elf: ElfFile, symbols: KernelSymbols): KernelImage {
   let exported: ReadonlyMap<string, ExportedSymbol> | undefined;
   let types: Btf | undefined;
   return {
-    bytes,
     elf,
     symbols,
     get exports() {
@@ -116,8 +141,8 @@ function readBanner(elf: ElfFile, symbols: KernelSymbols): string {
   if (address === undefined || !section) {
     throw new FormatError('kernel image: expected the symbol linux_banner inside a section, found none');
   }
-  const bytes = sectionBytes(elf, section).subarray(address - section.address);
-  const end = bytes.subarray(0, 1024).indexOf(0);
+  const bytes = sectionPart(elf, section, address - section.address, 1024);
+  const end = bytes.indexOf(0);
   if (end < 0) {
     throw new FormatError('kernel image: linux_banner has no end within 1024 bytes');
   }

@@ -2,6 +2,7 @@ import {
   type ElfFile,
   FormatError,
   isAllocated,
+  type RelaTable,
   readRela,
   type Section,
   SHF,
@@ -28,11 +29,13 @@ export interface At {
   readonly offset: number;
 }
 
-/** The pointers in the data of a relocatable file. */
+/** The pointers in the data of a relocatable file. What nobody asks for is not looked up: most relocations are those of code. */
 export class Pointers {
   readonly #elf: ElfFile;
   readonly #symbols: SymbolTable;
-  readonly #bySection = new Map<number, Map<number, { symbol: number; addend: number }>>();
+  readonly #bySection = new Map<number, RelaTable>();
+  /** Numbers of relocations by the offset of the pointer, for each section that was asked about. */
+  readonly #byOffset = new Map<number, Map<number, number>>();
   #names: Map<string, { name: string; global: boolean }> | undefined;
   #sizes: Map<string, number> | undefined;
 
@@ -44,33 +47,42 @@ export class Pointers {
       const isKlp = (section.flags & SHF.RELA_LIVEPATCH) !== 0;
       if (section.type !== SHT.RELA || isKlp || !target || !isAllocated(target)) continue;
       const rela = readRela(elf, section);
-      const map = new Map<number, { symbol: number; addend: number }>();
-      for (let index = 0; index < rela.count; index++) {
-        if (rela.symbol[index] >= symbols.count)
-          throw new FormatError(
-            `livepatch: relocation ${index} of ${section.name} uses symbol ${rela.symbol[index]}, there are ${symbols.count}`,
-          );
-        map.set(rela.offset[index], { symbol: rela.symbol[index], addend: rela.addend[index] });
-      }
-      this.#bySection.set(target.index, map);
+      const beyond = rela.symbol.findIndex((symbol) => symbol >= symbols.count);
+      if (beyond >= 0)
+        throw new FormatError(
+          `livepatch: relocation ${beyond} of ${section.name} uses symbol ${rela.symbol[beyond]}, there are ${symbols.count}`,
+        );
+      this.#bySection.set(target.index, rela);
     }
   }
 
-  /** Every place with a pointer, section by section, in the order of the relocations. */
-  *all(): Generator<At & { readonly target: Target }> {
-    for (const [index, map] of this.#bySection) {
+  /** Every place with a pointer to a symbol that is `wanted`, section by section, in the order of the relocations. */
+  *to(wanted: (symbol: Pick<Target, 'symbol' | 'section'>) => boolean): Generator<At> {
+    const isWanted: (boolean | undefined)[] = [];
+    for (const [index, rela] of this.#bySection) {
       const section = this.#elf.sections[index];
-      for (const [offset, relocation] of map) yield { section, offset, target: this.#target(relocation) };
+      for (const [number, symbol] of rela.symbol.entries()) {
+        isWanted[symbol] ??= wanted(this.#target(symbol, 0));
+        if (isWanted[symbol]) yield { section, offset: rela.offset[number] };
+      }
     }
   }
 
   /** What the pointer at a place leads to; `undefined` when there is none: NULL, or a plain number. */
   at({ section, offset }: At, more = 0): Target | undefined {
-    const relocation = this.#bySection.get(section.index)?.get(offset + more);
-    return relocation && this.#target(relocation);
+    const rela = this.#bySection.get(section.index);
+    if (!rela) return undefined;
+    let byOffset = this.#byOffset.get(section.index);
+    if (!byOffset) {
+      byOffset = new Map();
+      for (let number = 0; number < rela.count; number++) byOffset.set(rela.offset[number], number);
+      this.#byOffset.set(section.index, byOffset);
+    }
+    const number = byOffset.get(offset + more);
+    return number === undefined ? undefined : this.#target(rela.symbol[number], rela.addend[number]);
   }
 
-  #target({ symbol, addend }: { symbol: number; addend: number }): Target {
+  #target(symbol: number, addend: number): Target {
     const symbols = this.#symbols;
     const index = symbols.reserved[symbol] ? SHN.UNDEF : symbols.section[symbol];
     return {

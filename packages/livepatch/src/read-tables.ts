@@ -6,6 +6,9 @@ import type { LivepatchFunction, LivepatchObject, LivepatchTables } from './read
 /** No livepatch comes near this many elements; a file whose arrays overlap could claim billions. */
 const mostElements = 200_000;
 
+/** Where modpost puts the `struct module`. */
+const moduleSection = '.gnu.linkonce.this_module';
+
 /** Where the layout has each of {@link callbackNames}. */
 const callbackFields = ['prePatch', 'postPatch', 'preUnpatch', 'postUnpatch'] as const;
 
@@ -22,10 +25,10 @@ export function readTables(
   const pointers = new Pointers(elf, symbols);
   const budget = { left: mostElements };
   let empty: LivepatchTables | undefined;
-  for (const { section, offset, target } of pointers.all()) {
-    const isModule =
-      target.symbol === '__this_module' || target.section?.name === '.gnu.linkonce.this_module';
-    if (!isModule || section.name === '.gnu.linkonce.this_module') continue;
+  const isModule = ({ symbol, section }: Pick<Target, 'symbol' | 'section'>) =>
+    symbol === '__this_module' || section?.name === moduleSection;
+  for (const { section, offset } of pointers.to(isModule)) {
+    if (section.name === moduleSection) continue;
     const patch: At = { section, offset: offset - layout.patch.mod };
     if (patch.offset < 0 || patch.offset + layout.patch.size > section.size) continue;
     const objs = pointers.at(patch, layout.patch.objs);

@@ -42,16 +42,14 @@ export const klp144: Pitfall = {
   livepatch: {
     needs: ['tables', 'kernel'],
     *find({ livepatch, kernel }) {
-      const all = replacements(livepatch);
-      for (const [index, one] of all.entries()) {
-        const same = kernel?.namesAt(one.object, one.oldName, one.sympos) ?? [];
-        const later = all
-          .slice(index + 1)
-          .filter(
-            ({ object, oldName, newSymbol }) =>
-              object === one.object && same.includes(oldName) && newSymbol !== one.newSymbol,
-          );
-        for (const other of later)
+      const all = [...replacements(livepatch).entries()];
+      const byName = Map.groupBy(all, ([, { object, oldName }]) => `${object}:${oldName}`);
+      for (const [index, one] of all) {
+        const later = (kernel?.namesAt(one.object, one.oldName, one.sympos) ?? [])
+          .flatMap((name) => byName.get(`${one.object}:${name}`) ?? [])
+          .filter(([place, { newSymbol }]) => place > index && newSymbol !== one.newSymbol)
+          .sort(([a], [b]) => a - b);
+        for (const [, other] of later)
           yield {
             severity: 'error',
             what: `${one.oldName} and ${other.oldName} are one function of ${one.object}, and the livepatch gives each a new one`,

@@ -1,4 +1,4 @@
-import { type ElfFile, FormatError, type Section, SHT, sectionBytes } from '@klpkit/formats';
+import { type ElfFile, FormatError, type Section, SHT, sectionBytes, sectionPart } from '@klpkit/formats';
 import { archOf } from '../arch/arch.ts';
 import { placeOf, type ShippedObject, type SymbolizedImage } from './types.ts';
 
@@ -83,9 +83,7 @@ export function imageText({ elf, symbols }: SymbolizedImage, name: string): stri
   const start = symbols.address[index];
   const section = sectionAt(elf, start);
   if (!section) throw new FormatError(`kernel image: no section holds the address ${start}`);
-  const bytes = sectionBytes(elf, section)
-    .subarray(start - section.address)
-    .subarray(0, 1024);
+  const bytes = sectionPart(elf, section, start - section.address, 1024);
   const end = bytes.indexOf(0);
   return end < 0 ? undefined : new TextDecoder('latin1').decode(bytes.subarray(0, end));
 }

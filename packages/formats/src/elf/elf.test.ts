@@ -14,6 +14,7 @@ import {
   layoutElf,
   R_X86_64,
   readElf,
+  readElfParts,
   readRela,
   readSymbols,
   SHF,
@@ -22,6 +23,7 @@ import {
   STB,
   STT,
   sectionBytes,
+  sectionPart,
   writeObject,
 } from './index.ts';
 
@@ -253,5 +255,57 @@ describe('bytes that are no ELF file', () => {
       ),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('a file that is read in parts', () => {
+  const inParts = (bytes: Uint8Array) => {
+    const reads: [number, number][] = [];
+    const elf = readElfParts(bytes.length, (start, end) => {
+      reads.push([start, end]);
+      return bytes.slice(start, end);
+    });
+    return { elf, reads };
+  };
+
+  test('is the same file, of which nothing is read that nobody asks for', () => {
+    const whole = readElf(sample());
+    const { elf, reads } = inParts(sample());
+    expect(elf.sections).toEqual(whole.sections);
+    const text = findSection(elf, '.rodata');
+    if (!text) throw new Error('no .rodata');
+    const before = reads.length;
+    expect(reads.flat(), 'premise: the headers alone were read').not.toContain(text.offset);
+    expect(sectionBytes(elf, text)).toEqual(cstringBytes('hello'));
+    expect(sectionBytes(elf, text)).toEqual(cstringBytes('hello'));
+    expect(reads.slice(before)).toEqual([[text.offset, text.offset + text.size]]);
+    expect(new TextDecoder().decode(sectionPart(elf, text, 1, 3))).toBe('ell');
+    expect([...sectionPart(elf, text, 4, 100)], 'a part ends with its section').toEqual([0x6f, 0]);
+    expect(sectionPart(elf, text, 100, 1)).toHaveLength(0);
+  });
+
+  test('is read whole, once, for who wants all of it', () => {
+    const { elf, reads } = inParts(sample());
+    const before = reads.length;
+    expect(readSymbols(elf).count).toBe(readSymbols(readElf(sample())).count);
+    expect(elf.bytes).toEqual(sample());
+    const [text] = elf.sections.filter(({ name }) => name === '.text.f');
+    expect(sectionBytes(elf, text)).toEqual(sectionBytes(readElf(sample()), text));
+    const large = reads.slice(before).filter(([start, end]) => end - start === sample().length);
+    expect(large).toHaveLength(1);
+  });
+
+  test('that is damaged is refused with the same words', () => {
+    const cut = sample().slice(0, -64);
+    const words = (read: () => unknown) => {
+      try {
+        read();
+      } catch (error) {
+        return error instanceof FormatError ? error.message : 'another error';
+      }
+      return 'no error';
+    };
+    expect(words(() => inParts(cut))).toMatch(/^elf: .*the file/);
+    expect(words(() => inParts(cut))).toBe(words(() => readElf(cut)));
   });
 });

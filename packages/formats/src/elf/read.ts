@@ -32,8 +32,11 @@ export interface Segment {
  * so that 0xffffffff81000000 is -0x7f000000 and every kernel address is exact in a double.
  */
 export interface ElfFile {
+  /** The whole file. One of {@link readElfParts} is read whole when this or `view` is asked for. */
   readonly bytes: Uint8Array;
   readonly view: DataView;
+  /** In a file of {@link readElfParts}: some bytes of it, without reading the rest. */
+  readonly part?: (start: number, end: number) => Uint8Array;
   readonly littleEndian: boolean;
   readonly type: number;
   readonly machine: number;
@@ -103,8 +106,54 @@ function cstring(bytes: Uint8Array, at: number): string {
  * @see ELF gABI, "ELF Header", "Sections"
  */
 export function readElf(bytes: Uint8Array): ElfFile {
-  if (bytes.length < 64)
-    throw new FormatError(`elf: the header needs 64 bytes, the file has ${bytes.length}`);
+  return {
+    bytes,
+    view: viewOf(bytes),
+    ...readHeaders(bytes.length, (start, end) => bytes.subarray(start, end)),
+  };
+}
+
+/**
+ * {@link readElf} for a large file of which little may be asked: reads the headers now, sections when their bytes are asked for, and
+ * all of it when somebody takes `bytes` or `view`. Parts are kept.
+ *
+ * @param length of the file in bytes
+ * @param read gives the bytes from `start` up to `end`, which lie within the file
+ */
+export function readElfParts(length: number, read: (start: number, end: number) => Uint8Array): ElfFile {
+  const parts = new Map<string, Uint8Array>();
+  let whole: Pick<ElfFile, 'bytes' | 'view'> | undefined;
+  const all = () => {
+    if (!whole) {
+      const bytes = read(0, length);
+      whole = { bytes, view: viewOf(bytes) };
+      parts.clear();
+    }
+    return whole;
+  };
+  return {
+    ...readHeaders(length, read),
+    get bytes() {
+      return all().bytes;
+    },
+    get view() {
+      return all().view;
+    },
+    part(start, end) {
+      if (whole) return whole.bytes.subarray(start, end);
+      const key = `${start} ${end}`;
+      const known = parts.get(key) ?? read(start, end);
+      parts.set(key, known);
+      return known;
+    },
+  };
+}
+
+type Headers = Omit<ElfFile, 'bytes' | 'view' | 'part'>;
+
+function readHeaders(length: number, read: (start: number, end: number) => Uint8Array): Headers {
+  if (length < 64) throw new FormatError(`elf: the header needs 64 bytes, the file has ${length}`);
+  const bytes = read(0, 64);
   if (bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46) {
     const found = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
     throw new FormatError(`elf: expected the magic 7f 45 4c 46 at offset 0, found ${found}`);
@@ -113,48 +162,47 @@ export function readElf(bytes: Uint8Array): ElfFile {
   if (bytes[5] !== 1 && bytes[5] !== 2)
     throw new FormatError(`elf: data encoding ${bytes[5]} at offset 5, expected 1 or 2`);
   const little = bytes[5] === 1;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   const shoff = u64(view, 40, little);
   const shentsize = view.getUint16(58, little);
   let shnum = view.getUint16(60, little);
   let shstrndx = view.getUint16(62, little);
   const base = {
-    bytes,
-    view,
     littleEndian: little,
     type: view.getUint16(16, little),
     machine: view.getUint16(18, little),
     flags: view.getUint32(48, little),
     entry: s64(view, 24, little),
-    segments: readSegments(view, bytes.length, little),
+    segments: readSegments(view, length, little, read),
   };
   if (shoff === 0) return { ...base, sections: [] };
   if (shentsize !== 64) throw new FormatError(`elf: section headers of ${shentsize} bytes, expected 64`);
-  if (shoff + 64 > bytes.length)
+  if (shoff + 64 > length)
     throw new FormatError(
-      `elf: the section header table starts at ${hex(shoff)}, the file ends at ${hex(bytes.length)}`,
+      `elf: the section header table starts at ${hex(shoff)}, the file ends at ${hex(length)}`,
     );
   // With 0xff00 sections or more the true numbers are in the first header.
-  if (shnum === 0) shnum = u64(view, shoff + 32, little);
-  if (shstrndx === SHN.XINDEX) shstrndx = view.getUint32(shoff + 40, little);
-  if (shoff + shnum * 64 > bytes.length)
+  const first = viewOf(read(shoff, shoff + 64));
+  if (shnum === 0) shnum = u64(first, 32, little);
+  if (shstrndx === SHN.XINDEX) shstrndx = first.getUint32(40, little);
+  if (shoff + shnum * 64 > length)
     throw new FormatError(
-      `elf: ${shnum} section headers end at ${hex(shoff + shnum * 64)}, the file at ${hex(bytes.length)}`,
+      `elf: ${shnum} section headers end at ${hex(shoff + shnum * 64)}, the file at ${hex(length)}`,
     );
   if (shstrndx >= shnum)
     throw new FormatError(`elf: the section name table is number ${shstrndx}, there are ${shnum} sections`);
-  const stringsAt = shoff + shstrndx * 64;
-  const stringsOffset = u64(view, stringsAt + 24, little);
-  const stringsSize = u64(view, stringsAt + 32, little);
-  if (stringsOffset + stringsSize > bytes.length)
+  const table = viewOf(read(shoff, shoff + shnum * 64));
+  const stringsOffset = u64(table, shstrndx * 64 + 24, little);
+  const stringsSize = u64(table, shstrndx * 64 + 32, little);
+  if (stringsOffset + stringsSize > length)
     throw new FormatError(
-      `elf: section ${shstrndx} (section names) ends at ${hex(stringsOffset + stringsSize)}, the file at ${hex(bytes.length)}`,
+      `elf: section ${shstrndx} (section names) ends at ${hex(stringsOffset + stringsSize)}, the file at ${hex(length)}`,
     );
-  const strings = bytes.subarray(stringsOffset, stringsOffset + stringsSize);
+  const strings = read(stringsOffset, stringsOffset + stringsSize);
   const sections: Section[] = [];
   for (let index = 0; index < shnum; index++) {
-    const at = shoff + index * 64;
-    const nameAt = view.getUint32(at, little);
+    const at = index * 64;
+    const nameAt = table.getUint32(at, little);
     if (nameAt > strings.length)
       throw new FormatError(
         `elf: the name of section ${index} is at ${nameAt}, the name table has ${strings.length} bytes`,
@@ -162,23 +210,19 @@ export function readElf(bytes: Uint8Array): ElfFile {
     const section: Section = {
       index,
       name: cstring(strings, nameAt),
-      type: view.getUint32(at + 4, little),
-      flags: u64(view, at + 8, little),
-      address: s64(view, at + 16, little),
-      offset: u64(view, at + 24, little),
-      size: u64(view, at + 32, little),
-      link: view.getUint32(at + 40, little),
-      info: view.getUint32(at + 44, little),
-      align: u64(view, at + 48, little),
-      entsize: u64(view, at + 56, little),
+      type: table.getUint32(at + 4, little),
+      flags: u64(table, at + 8, little),
+      address: s64(table, at + 16, little),
+      offset: u64(table, at + 24, little),
+      size: u64(table, at + 32, little),
+      link: table.getUint32(at + 40, little),
+      info: table.getUint32(at + 44, little),
+      align: u64(table, at + 48, little),
+      entsize: u64(table, at + 56, little),
     };
-    if (
-      section.type !== SHT.NOBITS &&
-      section.type !== SHT.NULL &&
-      section.offset + section.size > bytes.length
-    )
+    if (section.type !== SHT.NOBITS && section.type !== SHT.NULL && section.offset + section.size > length)
       throw new FormatError(
-        `elf: section ${index} (${section.name}) ends at ${hex(section.offset + section.size)}, the file at ${hex(bytes.length)}`,
+        `elf: section ${index} (${section.name}) ends at ${hex(section.offset + section.size)}, the file at ${hex(length)}`,
       );
     if (section.size > Number.MAX_SAFE_INTEGER)
       throw new FormatError(`elf: section ${index} (${section.name}) claims ${section.size} bytes`);
@@ -187,18 +231,27 @@ export function readElf(bytes: Uint8Array): ElfFile {
   return { ...base, sections };
 }
 
-function readSegments(view: DataView, fileSize: number, little: boolean): Segment[] {
-  const phoff = u64(view, 32, little);
-  const phentsize = view.getUint16(54, little);
-  const phnum = view.getUint16(56, little);
+const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array): DataView =>
+  new DataView(buffer, byteOffset, byteLength);
+
+function readSegments(
+  header: DataView,
+  fileSize: number,
+  little: boolean,
+  read: (start: number, end: number) => Uint8Array,
+): Segment[] {
+  const phoff = u64(header, 32, little);
+  const phentsize = header.getUint16(54, little);
+  const phnum = header.getUint16(56, little);
   if (phoff === 0 || phnum === 0) return [];
   if (phentsize !== 56) throw new FormatError(`elf: program headers of ${phentsize} bytes, expected 56`);
   if (phoff + phnum * 56 > fileSize)
     throw new FormatError(
       `elf: ${phnum} program headers end at ${hex(phoff + phnum * 56)}, the file at ${hex(fileSize)}`,
     );
+  const view = viewOf(read(phoff, phoff + phnum * 56));
   const segments: Segment[] = [];
-  for (let at = phoff; at < phoff + phnum * 56; at += 56) {
+  for (let at = 0; at < phnum * 56; at += 56) {
     segments.push({
       type: view.getUint32(at, little),
       flags: view.getUint32(at + 4, little),
@@ -214,7 +267,17 @@ function readSegments(view: DataView, fileSize: number, little: boolean): Segmen
 /** The bytes of a section, a view into the file; empty for SHT_NOBITS. */
 export function sectionBytes(elf: ElfFile, section: Section): Uint8Array {
   if (section.type === SHT.NOBITS || section.type === SHT.NULL) return new Uint8Array(0);
-  return elf.bytes.subarray(section.offset, section.offset + section.size);
+  const [start, end] = [section.offset, section.offset + section.size];
+  return elf.part ? elf.part(start, end) : elf.bytes.subarray(start, end);
+}
+
+/** `length` bytes of a section, from `from` on, and fewer at its end; {@link sectionBytes} for a little of a large one. */
+export function sectionPart(elf: ElfFile, section: Section, from: number, length: number): Uint8Array {
+  if (section.type === SHT.NOBITS || section.type === SHT.NULL) return new Uint8Array(0);
+  const limit = section.offset + section.size;
+  const start = Math.min(section.offset + Math.max(0, from), limit);
+  const end = Math.min(start + length, limit);
+  return elf.part ? elf.part(start, end) : elf.bytes.subarray(start, end);
 }
 
 /** The first section of that name. */
@@ -338,15 +401,31 @@ export function readRela(elf: ElfFile, section: Section): RelaTable {
   const type = new Uint32Array(count);
   const symbol = new Uint32Array(count);
   const addend = new Float64Array(count);
-  const { view, littleEndian: little } = elf;
-  for (let index = 0, at = section.offset; index < count; index++, at += 24) {
-    offset[index] = u64(view, at, little);
-    type[index] = view.getUint32(little ? at + 8 : at + 12, little);
-    symbol[index] = view.getUint32(little ? at + 12 : at + 8, little);
-    addend[index] = s64(view, at + 16, little);
+  const words = wordsOf(elf, section);
+  // Where each half of a number of 64 bits is.
+  const [low, high] = elf.littleEndian ? [0, 1] : [1, 0];
+  for (let index = 0, at = 0; index < count; index++, at += 6) {
+    offset[index] = words[at + high] * 0x100000000 + words[at + low];
+    type[index] = words[at + 2 + low];
+    symbol[index] = words[at + 2 + high];
+    addend[index] = (words[at + 4 + high] | 0) * 0x100000000 + words[at + 4 + low];
   }
   return { count, offset, type, symbol, addend };
 }
+
+/** A section as numbers of 32 bits: a copy, since a section need not begin at a multiple of 4. Faster than a DataView, where there are many. */
+function wordsOf(elf: ElfFile, section: Section): Uint32Array {
+  const bytes = new Uint8Array(sectionBytes(elf, section));
+  const words = new Uint32Array(bytes.buffer, 0, bytes.length >> 2);
+  if (elf.littleEndian !== isHostLittle) {
+    const view = new DataView(bytes.buffer);
+    for (let index = 0; index < words.length; index++)
+      words[index] = view.getUint32(index * 4, elf.littleEndian);
+  }
+  return words;
+}
+
+const isHostLittle = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /** True for sections that are loaded with the code: those with SHF_ALLOC. */
 export function isAllocated(section: Section): boolean {
