@@ -26,6 +26,7 @@ describe('failures', () => {
       new CommandFailed(['make'], 'ended with code 2', { code: 2, timedOut: false, stdout: '', stderr: '' }),
     ],
     ['environment', Object.assign(new Error('no space left'), { code: 'ENOSPC' })],
+    ['environment', Object.assign(new Error('the store is down'), { name: 'StoreError', next: 'start it' })],
     ['input', new FormatError('elf: 3 bytes')],
     ['interrupted', new DOMException('the operation was aborted', 'AbortError')],
     ['defect', new TypeError('x is undefined')],

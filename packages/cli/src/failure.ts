@@ -38,6 +38,8 @@ export function failureOf(error: unknown): Failure {
   // The host's error for a missing program has this name and field without being of this class.
   if (error.name === 'MissingTool' && 'remedy' in error)
     return { kind: 'environment', message: error.message, next: String(error.remedy) };
+  if (error.name === 'StoreError' && 'next' in error)
+    return { kind: 'environment', message: error.message, next: String(error.next) };
   if (error.name === 'FormatError') return { kind: 'input', message: error.message };
   if (error.name === 'AbortError') return { kind: 'interrupted', message: 'interrupted' };
   // A program of the machine that fails where nobody expects it: its own words say most.

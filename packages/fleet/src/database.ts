@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Cell } from './types.ts';
 
 /** What a run of a matrix knows of a cell that is still under way. */
@@ -20,6 +20,8 @@ export interface CellRow {
  */
 export class MatrixState {
   readonly #db: DatabaseSync;
+  readonly #enter: StatementSync;
+  readonly #write: StatementSync;
 
   /** @param folder of the matrix's state; made if it is not there */
   constructor(folder: string) {
@@ -35,6 +37,10 @@ export class MatrixState {
         PRIMARY KEY (kernel, fix)
       ) WITHOUT ROWID;
     `);
+    this.#enter = this.#db.prepare(
+      'UPDATE cell SET step = ?, attempts = attempts + 1 WHERE kernel = ? AND fix = ?',
+    );
+    this.#write = this.#db.prepare("UPDATE cell SET cell = ?, step = '' WHERE kernel = ? AND fix = ?");
   }
 
   /** Makes the rows of a matrix, and removes those of cells that it no longer has. */
@@ -50,16 +56,12 @@ export class MatrixState {
 
   /** A job of a cell begins. */
   enter(kernel: string, fix: string, step: string): void {
-    this.#db
-      .prepare('UPDATE cell SET step = ?, attempts = attempts + 1 WHERE kernel = ? AND fix = ?')
-      .run(step, kernel, fix);
+    this.#enter.run(step, kernel, fix);
   }
 
   /** What is known of a cell now. */
   write(cell: Cell): void {
-    this.#db
-      .prepare("UPDATE cell SET cell = ?, step = '' WHERE kernel = ? AND fix = ?")
-      .run(JSON.stringify(cell), cell.kernel, cell.fix);
+    this.#write.run(JSON.stringify(cell), cell.kernel, cell.fix);
   }
 
   rows(): CellRow[] {

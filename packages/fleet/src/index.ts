@@ -15,6 +15,6 @@ export { allFixes, type MatrixResult, type MatrixRun, type OpenedKernel, runMatr
 export { matrixSchema } from './schema.ts';
 export * from './sign/index.ts';
 export { needsHuman } from './states.ts';
-export { FolderStore, openStore, type Store, StoreError } from './store.ts';
+export { FolderStore, openStore, type Store, StoreError, storeAddress } from './store/index.ts';
 export type * from './types.ts';
 export { cellStates } from './types.ts';

@@ -1,10 +1,12 @@
-import { mapParallel, sha256File } from '@klpkit/host';
+import { mapParallel, sha256Hex } from '@klpkit/host';
 import type { Kernel } from '@klpkit/kernel';
 import type { MatrixState } from './database.ts';
 import type { Engine } from './engine/types.ts';
+import { imageDigest } from './image.ts';
 import { canonical, inputsKey, jobKey } from './keys.ts';
+import { knownResult } from './known.ts';
 import { type CellHead, cellOfBuild, cellOfProof, cellWithoutJob, isGood } from './states.ts';
-import type { Store } from './store.ts';
+import type { Store } from './store/index.ts';
 import type {
   BuildJob,
   Cell,
@@ -61,7 +63,12 @@ export async function runMatrix(request: MatrixRun): Promise<MatrixResult> {
   const fixes = [...matrix.fixes.map(({ id }) => id), ...(matrix.policy.cumulative ? [allFixes] : [])];
   state.begin(kernels.flatMap(({ kernel }) => fixes.map((fix) => ({ kernel: kernel.id, fix }))));
   // A kernel's cells begin in order; the engine takes as many jobs as it has places for.
-  const cells = await Promise.all(kernels.map((one) => run.kernel(one)));
+  const cells = await mapParallel(
+    kernels,
+    kernels.length,
+    (one, _, signal) => run.kernel(one, signal),
+    request.signal,
+  );
   return { cells: cells.flat(), jobs: { done: run.done, kept: run.kept } };
 }
 
@@ -69,23 +76,30 @@ class Run {
   done = 0;
   kept = 0;
   readonly #request: MatrixRun;
+  /** Inputs of jobs by their digest: texts of patches, livepatches in the field. */
+  readonly #inputs = new Map<string, string | Uint8Array>();
+  /** Those that are in the store, or on their way; each is put once. */
+  readonly #supplied = new Map<string, Promise<unknown>>();
 
   constructor(request: MatrixRun) {
     this.#request = request;
   }
 
-  async kernel(opened: OpenedKernel): Promise<Cell[]> {
+  async kernel(opened: OpenedKernel, signal: AbortSignal): Promise<Cell[]> {
     const { matrix } = this.#request;
     const { kernel } = opened;
-    const image: JobKernel = { id: kernel.id, image: await sha256File(kernel.vmlinuz) };
-    const cells = await mapParallel(matrix.fixes, this.#request.engine.width, (fix) =>
-      this.#cell(opened, image, fix),
+    const image: JobKernel = { id: kernel.id, image: await imageDigest(kernel.vmlinuz) };
+    const cells = await mapParallel(
+      matrix.fixes,
+      this.#request.engine.width,
+      (fix, _, inner) => this.#cell(opened, image, fix, inner),
+      signal,
     );
     if (!matrix.policy.cumulative) return cells;
-    return [...cells, await this.#release(opened, image, cells)];
+    return [...cells, await this.#release(opened, image, cells, signal)];
   }
 
-  async #cell(opened: OpenedKernel, image: JobKernel, fix: MatrixFix): Promise<Cell> {
+  async #cell(opened: OpenedKernel, image: JobKernel, fix: MatrixFix, signal: AbortSignal): Promise<Cell> {
     const { kernel } = opened;
     const head = (job: unknown): CellHead => ({
       ...identity(opened),
@@ -99,22 +113,27 @@ class Run {
       kind: 'build',
       kernel: image,
       name: moduleName(fix.id),
-      patches: await this.#patchesOf(fix, kernel),
+      patches: this.#patchesOf(fix, kernel),
       overrides: fix.overrides,
       ...this.#maxUnits(),
     };
     const { policy } = this.#request.matrix;
     const built = cellOfBuild(
       head({ job, checks: fix.checks, policy }),
-      await this.#do(kernel.id, fix.id, job),
+      await this.#do(kernel.id, fix.id, job, signal),
       policy.maxWarnings,
     );
-    return this.#end(await this.#proven(image, built, fix.checks));
+    return this.#end(await this.#proven(image, built, fix.checks, signal));
   }
 
   /** The livepatch of all fixes that are good on this kernel. */
-  async #release(opened: OpenedKernel, image: JobKernel, cells: readonly Cell[]): Promise<Cell> {
-    const { matrix, store } = this.#request;
+  async #release(
+    opened: OpenedKernel,
+    image: JobKernel,
+    cells: readonly Cell[],
+    signal: AbortSignal,
+  ): Promise<Cell> {
+    const { matrix } = this.#request;
     const { kernel, shipped } = opened;
     const good = matrix.fixes.filter((_, index) => {
       const cell = cells[index];
@@ -133,7 +152,7 @@ class Run {
         reason: 'no fix has a livepatch for this kernel',
         findings: [],
       });
-    const patches = (await Promise.all(good.map((fix) => this.#patchesOf(fix, kernel)))).flat();
+    const patches = good.flatMap((fix) => this.#patchesOf(fix, kernel));
     const job: BuildJob = {
       kind: 'build',
       kernel: image,
@@ -141,17 +160,22 @@ class Run {
       patches,
       overrides: Object.assign({}, ...good.map(({ overrides }) => overrides)) as Record<string, string>,
       ...this.#maxUnits(),
-      ...(shipped ? { shipped: { name: shipped.name, digest: await store.put(shipped.bytes) } } : {}),
+      ...(shipped ? { shipped: this.#input(shipped.name, shipped.bytes) } : {}),
     };
     const checks = good.flatMap((fix) => fix.checks);
     const head: CellHead = { ...base, inputs: inputsKey({ job, checks, policy: matrix.policy }) };
-    const result = await this.#do(kernel.id, allFixes, job);
+    const result = await this.#do(kernel.id, allFixes, job, signal);
     const built = together(cellOfBuild(head, result, matrix.policy.maxWarnings));
-    const cell = await this.#proven(image, built, checks);
+    const cell = await this.#proven(image, built, checks, signal);
     return this.#end(isGood(cell, matrix.policy.prove) ? { ...cell, state: 'released' } : cell);
   }
 
-  async #proven(image: JobKernel, cell: Cell, checks: readonly MatrixCheck[]): Promise<Cell> {
+  async #proven(
+    image: JobKernel,
+    cell: Cell,
+    checks: readonly MatrixCheck[],
+    signal: AbortSignal,
+  ): Promise<Cell> {
     const { artifact } = cell;
     if (cell.state !== 'built' || !artifact || !this.#request.matrix.policy.prove) return cell;
     const job: ProveJob = {
@@ -161,19 +185,20 @@ class Run {
       objects: artifact.objects,
       checks,
     };
-    return cellOfProof(cell, await this.#do(cell.kernel, cell.fix, job));
+    return cellOfProof(cell, await this.#do(cell.kernel, cell.fix, job, signal));
   }
 
   /** Does a job unless its result is known. What failed is not known. */
-  async #do(kernel: string, fix: string, job: Job): Promise<JobResult> {
-    const { store, engine, state, signal } = this.#request;
+  async #do(kernel: string, fix: string, job: Job, signal: AbortSignal): Promise<JobResult> {
+    const { store, engine, state } = this.#request;
     const key = jobKey(job);
-    const known = await store.result(key);
-    if (known !== undefined) {
+    const known = await knownResult(store, key);
+    if (known) {
       this.kept++;
-      return JSON.parse(known) as JobResult;
+      return known;
     }
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
+    if (job.kind === 'build') await this.#supply(job);
     state.enter(kernel, fix, job.kind);
     const result = await engine.run(key, job, signal);
     this.done++;
@@ -183,16 +208,27 @@ class Run {
     return JSON.parse(text) as JobResult;
   }
 
-  async #patchesOf(fix: MatrixFix, kernel: Kernel): Promise<JobInput[]> {
-    const { patches, store } = this.#request;
+  /** Puts the inputs of a build into the store; the module of a proof is there since it was built. */
+  async #supply({ patches, shipped }: BuildJob): Promise<void> {
+    const { store } = this.#request;
+    const put = ({ digest }: JobInput) => {
+      const known = this.#supplied.get(digest) ?? store.put(this.#inputs.get(digest) ?? '');
+      this.#supplied.set(digest, known);
+      return known;
+    };
+    await Promise.all([...patches, ...(shipped ? [shipped] : [])].map(put));
+  }
+
+  #input(name: string, bytes: string | Uint8Array): JobInput {
+    const digest = sha256Hex(bytes);
+    this.#inputs.set(digest, bytes);
+    return { name, digest };
+  }
+
+  #patchesOf(fix: MatrixFix, kernel: Kernel): JobInput[] {
     const paths =
       fix.backports.find(({ release }) => kernel.release.startsWith(release))?.patches ?? fix.patches;
-    return Promise.all(
-      paths.map(async (path) => ({
-        name: path.replace(/^.*\//, ''),
-        digest: await store.put(patches.get(path) ?? ''),
-      })),
-    );
+    return paths.map((path) => this.#input(path.replace(/^.*\//, ''), this.#request.patches.get(path) ?? ''));
   }
 
   #maxUnits(): { maxUnits?: number } {

@@ -1,4 +1,4 @@
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { UsageError } from '@klpkit/findings';
 import type { Cell, ReleaseSigning } from '@klpkit/fleet';
 import { buildCommand, buildRouteMap } from '@stricli/core';
@@ -27,19 +27,20 @@ const placeFlags = {
   store: {
     kind: 'parsed',
     parse: String,
-    brief: 'Folder of modules, reports and results; else in the state',
-    placeholder: 'DIR',
+    brief: 'Store of modules, reports and results, a folder or s3://BUCKET/PREFIX; else in the state',
+    placeholder: 'DIR|s3://…',
     optional: true,
   },
 } as const;
 
 /** Where a matrix keeps its state, and where its results are. */
-function placesOf(
+async function placesOf(
   path: string,
   { state, store }: { readonly state?: string | undefined; readonly store?: string | undefined },
-): { folder: string; address: string } {
+): Promise<{ folder: string; address: string }> {
+  const { storeAddress } = await import('@klpkit/fleet');
   const folder = state ?? `${join(dirname(path), basename(path).replace(/\.ya?ml$/, ''))}.state`;
-  return { folder, address: resolve(store ?? join(folder, 'store')) };
+  return { folder, address: storeAddress(store ?? join(folder, 'store')) };
 }
 
 /** Reads how many jobs there may be at once, or seconds of a lock. */
@@ -100,8 +101,10 @@ const matrixRunCommand = buildCommand<Flags, [string], Context>({
     const fleet = await import('@klpkit/fleet');
     const matrix = fleet.readMatrix(text, path);
     const opened = await fleet.openMatrix(matrix, dirname(path), path);
-    const { folder, address } = placesOf(path, flags);
-    const store = fleet.openStore(address);
+    const { folder, address } = await placesOf(path, flags);
+    const store = fleet.openStore(address, {
+      onWait: (why) => context.complain(`waits: ${why}`),
+    });
     const engine = flags.queue
       ? await fleet.QueueEngine.open(
           fleet.queueAddress(flags.queue, context.env.KLPKIT_QUEUE_PASSWORD),
@@ -212,7 +215,7 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
     const { writeFileAtomic } = await import('@klpkit/host');
     const matrix = fleet.readMatrix(new TextDecoder().decode(await readUserFile(path)), path);
     const signing = signingOf(context, flags);
-    const { folder, address } = placesOf(path, flags);
+    const { folder, address } = await placesOf(path, flags);
     if (!(await isFile(join(folder, 'matrix.sqlite'))))
       throw new UsageError(`${folder} holds no state of a run`, `klpkit matrix ${path}`);
     const state = new fleet.MatrixState(folder);

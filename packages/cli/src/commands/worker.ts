@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { UsageError } from '@klpkit/findings';
 import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag } from '../context.ts';
@@ -26,18 +25,28 @@ export const workerCommand = buildCommand<Flags, [], Context>({
     brief: 'Do jobs of a matrix from a queue, until ended by Ctrl-C',
     fullDescription: [
       'Takes builds and proofs from a queue in Redis, does them on this machine, and puts what came out into the store that it',
-      'shares with the matrix. It takes jobs of its own version only, and of kernels that are in its cache. The password of the',
-      'queue is read from KLPKIT_QUEUE_PASSWORD.',
+      'shares with the matrix. It takes jobs of its own version only, and of kernels that are in its cache. A job that fails for',
+      'want of something, room or a program say, is offered again to others, while this worker rests.',
+      '',
+      'The password of the queue is read from KLPKIT_QUEUE_PASSWORD; endpoint, region and keys of an s3:// store from the usual',
+      'variables: AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE. A',
+      'store that cannot be reached is waited for, 60 s or as many as KLPKIT_STORE_PATIENCE says.',
       '',
       'EXAMPLE',
       '  klpkit worker --queue redis://queue.example:6379 --store /srv/klpkit-store',
+      '  klpkit worker --queue rediss://queue.example:6380 --store s3://livepatches/matrix',
     ].join('\n'),
   },
   parameters: {
     flags: {
       json: jsonFlag,
       queue: { kind: 'parsed', parse: String, brief: 'The queue, redis://HOST:PORT', placeholder: 'URL' },
-      store: { kind: 'parsed', parse: String, brief: 'Folder that all machines share', placeholder: 'DIR' },
+      store: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'Store that all machines share, a folder or s3://BUCKET/PREFIX',
+        placeholder: 'DIR|s3://…',
+      },
       jobs: {
         kind: 'parsed',
         parse: parseJobs,
@@ -66,12 +75,12 @@ export const workerCommand = buildCommand<Flags, [], Context>({
   func: action('worker', async (context, flags: Flags) => {
     const fleet = await import('@klpkit/fleet');
     const queue = fleet.queueAddress(flags.queue, context.env.KLPKIT_QUEUE_PASSWORD);
-    const storeAddress = resolve(flags.store);
+    const storeAddress = fleet.storeAddress(flags.store);
     let jobs = 0;
     context.say(`works for ${fleet.queueWords(queue)}`);
     await fleet.runWorker({
       queue,
-      store: fleet.openStore(storeAddress),
+      store: fleet.openStore(storeAddress, { onWait: (why) => context.complain(`waits: ${why}`) }),
       storeAddress,
       ...(flags.jobs ? { jobs: flags.jobs } : {}),
       ...(flags.only ? { kinds: [flags.only] } : {}),

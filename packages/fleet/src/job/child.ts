@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import meta from '../../package.json' with { type: 'json' };
-import { openStore } from '../store.ts';
+import { openStore } from '../store/index.ts';
 import { jobFailure } from './failure.ts';
 import { readJob } from './read.ts';
 import { runJob } from './run.ts';

@@ -1,5 +1,5 @@
 import { UsageError } from '@klpkit/findings';
-import { StoreError } from '../store.ts';
+import { StoreError } from '../store/index.ts';
 import type { JobFailure } from '../types.ts';
 
 /** Errors of the operating system that pass: no room, no memory, too many files. */
@@ -11,8 +11,7 @@ export function jobFailure(error: unknown): JobFailure {
   const { message, name } = error;
   if (error instanceof UsageError)
     return { kind: 'failed', class: 'input', message, ...(error.next ? { next: error.next } : {}) };
-  if (error instanceof StoreError)
-    return { kind: 'failed', class: 'resource', message, next: 'make the store reachable, and run it again' };
+  if (error instanceof StoreError) return { kind: 'failed', class: 'resource', message, next: error.next };
   if (name === 'FormatError') return { kind: 'failed', class: 'input', message };
   if (name === 'MissingTool' && 'remedy' in error)
     return { kind: 'failed', class: 'environment', message, next: String(error.remedy) };

@@ -1,10 +1,10 @@
 import { buildLivepatch, checkModule, checkUpgrade, reportHtml, reportJson } from '@klpkit/author';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
-import { sha256File } from '@klpkit/host';
 import { type Kernel, openKernel } from '@klpkit/kernel';
 import { type Check, parseExpectation, proveLivepatch } from '@klpkit/prove';
 import { changeSet } from '../group.ts';
-import type { Store } from '../store.ts';
+import { imageDigest } from '../image.ts';
+import type { Store } from '../store/index.ts';
 import type { BuildJob, Job, JobInput, JobKernel, JobResult, MatrixCheck, ProveJob } from '../types.ts';
 import { jobFailure } from './failure.ts';
 
@@ -27,7 +27,7 @@ export async function runJob(job: Job, store: Store, signal?: AbortSignal): Prom
 /** The kernel of a job, which must be the one that the matrix was read with. */
 async function openJobKernel({ id, image }: JobKernel): Promise<Kernel> {
   const kernel = await openKernel(id);
-  const found = await sha256File(kernel.vmlinuz);
+  const found = await imageDigest(kernel.vmlinuz);
   if (found !== image)
     throw new UsageError(
       `this machine's ${id} is another kernel: its image is ${found.slice(0, 16)}…, the matrix has ${image.slice(0, 16)}…`,
@@ -83,7 +83,7 @@ async function build(
       digest: await store.put(built.ko),
       size: built.ko.length,
       report: await store.put(reportJson(built.report)),
-      page: await store.put(reportHtml(built.report, built.details)),
+      page: await store.put(reportHtml(built.report, built.details, built.ko)),
       objects: built.plan.objects.map(({ name, functions }) => ({
         name,
         functions: functions.map(({ oldName }) => oldName),

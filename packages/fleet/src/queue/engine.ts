@@ -3,13 +3,16 @@ import type { Redis } from 'ioredis';
 import meta from '../../package.json' with { type: 'json' };
 import type { Engine } from '../engine/types.ts';
 import type { JobEnvelope } from '../job/read.ts';
-import type { Store } from '../store.ts';
+import type { Store } from '../store/index.ts';
 import { type Job, type JobFailure, type JobResult, jobFormat } from '../types.ts';
 import { assertQueue, connectQueue, type QueueAddress, queueWords } from './address.ts';
 import { jobId, type QueueAnswer, queueName, queuePrefix } from './names.ts';
 
 /** How often a job's state is asked for, should its event have been lost: Redis was started anew, say. */
 const pollMs = 2000;
+/** How often a job is tried, and how long it waits before the second time; twice as long before the third. */
+const mostTries = 3;
+const backoffMs = 2000;
 /** How long answers stay in Redis; results are in the store. */
 const keepSeconds = 3600;
 
@@ -80,7 +83,9 @@ export class QueueEngine implements Engine {
     if (known && ((await known.isFailed()) || (await known.isCompleted()))) await known.remove();
     return queue.add(envelope.job.kind, envelope, {
       jobId: id,
-      attempts: 1,
+      // A worker asks for another try only where the machine lacked something.
+      attempts: mostTries,
+      backoff: { type: 'exponential', delay: backoffMs },
       removeOnComplete: { age: keepSeconds },
       removeOnFail: { age: keepSeconds },
     });

@@ -4,7 +4,7 @@ import { UsageError } from '@klpkit/findings';
 import { makeFolderAtomic, sha256Hex, writeFileAtomic } from '@klpkit/host';
 import type { Kernel } from '@klpkit/kernel';
 import { type SigningKey, signDetached, signModule } from '../sign/index.ts';
-import type { Store } from '../store.ts';
+import type { Store } from '../store/index.ts';
 import type { Cell, Matrix } from '../types.ts';
 import { coverageOf } from './coverage.ts';
 

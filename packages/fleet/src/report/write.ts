@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '@klpkit/host';
 import { allFixes } from '../run.ts';
-import type { Store } from '../store.ts';
+import type { Store } from '../store/index.ts';
 import type { Cell, Matrix } from '../types.ts';
 import { coverageHtml } from './html.ts';
 

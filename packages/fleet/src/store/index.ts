@@ -1,0 +1,3 @@
+export { FolderStore } from './folder.ts';
+export { openStore, storeAddress } from './open.ts';
+export { type Store, StoreError } from './types.ts';
