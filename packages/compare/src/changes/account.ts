@@ -6,6 +6,7 @@ import { slice } from '../model/model.ts';
 import { ignoredBytes, tableShape } from '../model/sections.ts';
 import type { Tables } from '../model/tables.ts';
 import { targetDigest } from './correlate.ts';
+import { debugSections } from './names.ts';
 import type { Sides } from './same.ts';
 import { silentTables } from './tables.ts';
 
@@ -225,7 +226,7 @@ function collected({ before, after, correlation }: Sides): Finding[] {
       const { name } = piece.section;
       const kind = model.kindOf(piece.section);
       if (piece.kind !== 'object' || (kind !== 'data' && kind !== 'rodata' && kind !== 'bss')) continue;
-      if (ordinary.test(name) || name === '__dyndbg' || partnerOf(piece)) continue;
+      if (ordinary.test(name) || debugSections.has(name) || partnerOf(piece)) continue;
       const known = changes.get(name);
       if (known) known.push(`${verb} ${piece.name}`);
       else changes.set(name, [`${verb} ${piece.name}`]);

@@ -2,6 +2,7 @@ import type { ObjectModel } from '../model/model.ts';
 import { readTables } from '../model/tables.ts';
 import { compareRest } from './account.ts';
 import { compareAnchors } from './anchors.ts';
+import { compareCommons } from './common.ts';
 import { checkComparable } from './comparable.ts';
 import { correlate } from './correlate.ts';
 import { compareData } from './data.ts';
@@ -41,14 +42,16 @@ export function compareObjects(
   };
   const functions = compareFunctions(sides);
   const data = compareData(sides);
+  const commons = compareCommons(before, after);
   return {
     ...sides,
     functions,
-    data: data.changes,
+    data: [...data.changes, ...commons.changes],
     findings: [
       ...doubts,
       ...findings,
       ...data.findings,
+      ...commons.findings,
       ...functionFindings(functions),
       ...compareAnchors(before, after, correlation),
       ...compareLinkage(before, after, correlation),

@@ -129,7 +129,7 @@ export function targetDigest(target: Target): string {
       return `${stemOf(target.piece.name)}+${target.offset}`;
     case 'string':
     case 'constant':
-      return JSON.stringify(target.bytes);
+      return `${JSON.stringify(target.bytes)}+${target.shift ?? 0}`;
     case 'place':
       return target.section.name;
     case 'absolute':

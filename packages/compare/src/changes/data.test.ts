@@ -416,6 +416,31 @@ describe('what nothing accounts for', () => {
   });
 });
 
+describe('sections of the source that are loaded', () => {
+  const section = (name: string, flags = ',\\"a\\"') => `
+    #ifdef FIX
+    #define VALUE "2"
+    #else
+    #define VALUE "1"
+    #endif
+    asm(".pushsection ${name}${flags}\\n.long " VALUE "\\n.popsection");`;
+
+  test.each(['.notebook', '.debugged', '.commentary', '.eh_frames', '.discarded', '.llvmish'])(
+    '%s only begins like one that says nothing',
+    async (name) => {
+      expect(found(await comparePair(section(name)))).toEqual([`unknown-content ${name}`]);
+    },
+  );
+
+  test.each(['.note.Linux', '.eh_frame', '.discard.thing'])(
+    '%s says nothing of the running kernel',
+    async (name) => {
+      const told = found(await comparePair(section(name)));
+      expect(told.filter((each) => each.startsWith('unknown-content'))).toEqual([]);
+    },
+  );
+});
+
 describe('COMDAT groups', () => {
   const thunk = (body: string, group = 'shared_thunk') => `
     #ifdef FIX

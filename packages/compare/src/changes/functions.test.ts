@@ -402,6 +402,14 @@ describe('linkage', () => {
     expect([touched(c), found(c)]).toEqual([[], []]);
   });
 
+  test('an alias that is new is told, as nothing of the kernel has it', async () => {
+    const c = await comparePair(
+      aliases('#ifdef FIX\nextern __typeof__(impl) nick __attribute__((alias("impl")));\n#endif'),
+    );
+    expect([touched(c), found(c)]).toEqual([[], ['KLP144 nick']]);
+    expect(c.findings[0]?.severity).toBe('note');
+  });
+
   test('an alias that leads elsewhere, or nowhere', async () => {
     const c = await comparePair(
       aliases(`

@@ -1,9 +1,10 @@
 import type { Finding } from '@klpkit/findings';
+import { SHF } from '@klpkit/formats';
 import type { ObjectModel, Piece, Target } from '../model/model.ts';
 import { carriedFunctions } from './carried.ts';
-import { coldParentName, isPrefixName } from './names.ts';
+import { coldParentName, isFreshPiece, isPrefixName } from './names.ts';
 import { typeHashOf } from './prefix.ts';
-import { describe, maskField, type Sides, sameForm, sameTarget } from './same.ts';
+import { describe, maskField, type Sides, sameForm, sameTarget, withOffset } from './same.ts';
 import { tableDifference } from './tables.ts';
 import type { Difference, FunctionChange } from './types.ts';
 
@@ -113,12 +114,14 @@ export function differenceOf(sides: Sides, b: Piece, a: Piece): Difference | und
 
   // A reference that differs earlier than the code is the better explanation.
   const count = Math.min(had.length, has.length);
+  const identities = new Identities();
   for (let index = 0; index < count; index++) {
     const was = had[index];
     const is = has[index];
     if (codeDiffers && was.at >= offset) break;
     const aligned = was.at === is.at && sameOperand(sides, was, is);
-    if (aligned && sameTarget(sides, was.target, is.target)) continue;
+    if (aligned && sameTarget(sides, was.target, is.target) && identities.agree(was.target, is.target))
+      continue;
     if (!aligned && codeDiffers) break;
     return { kind: 'reference', offset: was.at, ...operandTexts(sides, was, is) };
   }
@@ -157,6 +160,27 @@ export function differenceOf(sides: Sides, b: Piece, a: Piece): Difference | und
       after: `entry of form ${entries[1]}`,
     };
   return tableDifference(sides, b, a);
+}
+
+/**
+ * Variables that two versions of a function may each have of its own (once-flags, rate limits) are told apart by content, and content
+ * does not tell whether two uses share one. Within a function one must stand for one.
+ */
+class Identities {
+  readonly #forward = new Map<Piece, Piece>();
+  readonly #backward = new Map<Piece, Piece>();
+
+  /** False when one of two targets stood for something else at an earlier use. */
+  agree(b: Target, a: Target): boolean {
+    if (b.kind !== 'piece' || a.kind !== 'piece' || !isFreshPiece(b.piece)) return true;
+    // Equal constants are interchangeable, and variables without a size may share their place.
+    if ((b.piece.section.flags & SHF.WRITE) === 0 || b.piece.size === 0) return true;
+    const known = this.#forward.get(b.piece);
+    if (known ?? this.#backward.get(a.piece)) return known === a.piece;
+    this.#forward.set(b.piece, a.piece);
+    this.#backward.set(a.piece, b.piece);
+    return true;
+  }
 }
 
 /** A field of a function's code that refers to something. */
@@ -217,6 +241,8 @@ function operandTexts(sides: Sides, b: Operand, a: Operand): { before: string; a
       type === undefined ? 'resolved' : sides.before.arch.relocationName(type);
     return { before: `${was} (${form(b.type)})`, after: `${is} (${form(a.type)})` };
   }
+  if (b.target.kind === 'external' && a.target.kind === 'external')
+    return { before: withOffset(was, b.target.offset), after: withOffset(is, a.target.offset) };
   // Two static variables or clones of one name, or unnamed content that differs.
   return { before: was, after: `another ${is}` };
 }

@@ -1,6 +1,7 @@
 import type { Finding } from '@klpkit/findings';
 import { STB, STT } from '@klpkit/formats';
 import type { ObjectModel, Piece } from '../model/model.ts';
+import { commonsOf } from './common.ts';
 import { isFreshPiece, isNumbered } from './names.ts';
 import type { Correlation } from './types.ts';
 
@@ -42,13 +43,14 @@ function bindingText(binding: number): string {
 export function compareLinkage(before: ObjectModel, after: ObjectModel, correlation: Correlation): Finding[] {
   const had = definitions(before);
   const has = definitions(after);
+  const placedByLinker = commonsOf(after);
   const findings: Finding[] = [];
   for (const [name, was] of had) {
     const is = has.get(name);
     const what = was.piece.kind === 'function' ? 'function' : 'variable';
     if (!is) {
       // Local functions vanish with their callers; a global one may have callers elsewhere.
-      if (was.binding === STB.LOCAL || after.named(name).length > 0) continue;
+      if (was.binding === STB.LOCAL || after.named(name).length > 0 || placedByLinker.has(name)) continue;
       findings.push({
         id: 'KLP143',
         severity: 'warning',
@@ -76,6 +78,19 @@ export function compareLinkage(before: ObjectModel, after: ObjectModel, correlat
       what: `${name} is another name of ${was.piece.name} before, and of ${is.piece.name} after`,
       why: 'the rest of the running kernel was linked when the name led to the old place, and keeps calling that',
       next: `leave the alias ${name} as it is and change what it leads to`,
+      at: { symbol: name },
+    });
+  }
+  for (const [name, { binding, piece }] of has) {
+    // A new function is told of as such, and one under another name alone has changed its linkage.
+    const old = correlation.beforeOf(piece);
+    if (binding === STB.LOCAL || had.has(name) || !old || old.name === name) continue;
+    findings.push({
+      id: 'KLP144',
+      severity: 'note',
+      what: `${name} is a new name of ${old.name}`,
+      why: 'nothing of the running kernel has it; only code of the livepatch can use it',
+      next: `use ${old.name} in the fix where other units need it`,
       at: { symbol: name },
     });
   }

@@ -1,5 +1,6 @@
-import { SHF } from '@klpkit/formats';
+import type { Section } from '@klpkit/formats';
 import type { Piece } from '../model/model.ts';
+import { sectionKind } from '../model/sections.ts';
 
 /**
  * The part of a name that the compiler's counters do not touch: `foo.isra.3` → `foo.isra`, `x.12` → `x`,
@@ -18,41 +19,43 @@ export function isNumbered(name: string): boolean {
 /**
  * Static locals that macros make, one per use. Each use may have its own: nothing breaks when a livepatch starts with fresh ones,
  * except that a message which is printed once may come once more.
- * Sources: include/linux/{once_lite,printk,ratelimit,dynamic_debug,netlink,lockdep}.h; gcc names switch tables `CSWTCH`.
+ * Sources: include/linux/{once_lite,ratelimit,lockdep}.h.
  */
-const freshStems = new Set([
-  '__key',
-  '__warned',
-  '__already_done',
+const freshStems = new Set(['__key', '__warned', '__already_done', '_rs', '__print_once']);
+
+/**
+ * The same, where nothing can be written to them: a variable of that name in the source would be state.
+ * Sources: include/linux/{printk,netlink}.h; gcc names switch tables `CSWTCH`. Debug descriptors are known by their section.
+ */
+const freshConstants = new Set([
   '__func__',
   '__FUNCTION__',
   '__PRETTY_FUNCTION__',
-  '_rs',
   'CSWTCH',
   '_entry',
-  '_entry_ptr',
-  'descriptor',
   '__msg',
   '_fmt',
-  '__print_once',
-  '__UNIQUE_ID_ddebug',
   '__compound_literal',
 ]);
+
+/** Where `pr_debug` puts its descriptors; the second before 5.10 (include/linux/dynamic_debug.h). */
+export const debugSections: ReadonlySet<string> = new Set(['__dyndbg', '__verbose']);
 
 /** See `Comparison.isFresh`. */
 export function isFreshPiece(piece: Piece): boolean {
   if (piece.kind !== 'object') return false;
-  if (piece.section.name === '.data..once' || piece.section.name === '.data.once') return true;
-  if (piece.section.name === '__dyndbg') return true;
-  if (/^\.L|\.\.L__unnamed/.test(piece.name)) return true;
+  const { name, section } = piece;
+  if (section.name === '.data..once' || section.name === '.data.once') return true;
+  if (debugSections.has(section.name)) return true;
+  if (/^\.L|\.\.L__unnamed/.test(name)) return true;
   // clang puts the function's name before that of its static variable: `f.__key`, `f._rs.3`.
-  const local = /^[A-Za-z_]\w*\.([A-Za-z_]\w*(?:\.\d+)?)$/.exec(piece.name)?.[1];
-  if (local !== undefined && freshStems.has(stemOf(local))) return true;
-  if (!isNumbered(piece.name)) return false;
-  const stem = stemOf(piece.name);
-  // A compound literal at file scope that can be written is a variable like any other: its state must not split.
-  if (stem === '__compound_literal') return (piece.section.flags & SHF.WRITE) === 0;
-  return freshStems.has(stem);
+  const local = /^[A-Za-z_]\w*\.([A-Za-z_]\w*(?:\.\d+)?)$/.exec(name)?.[1];
+  if (local !== undefined && isFreshStem(stemOf(local), section)) return true;
+  return isNumbered(name) && isFreshStem(stemOf(name), section);
+}
+
+function isFreshStem(stem: string, section: Section): boolean {
+  return freshStems.has(stem) || (freshConstants.has(stem) && sectionKind(section) === 'rodata');
 }
 
 /** `f` of `f.cold` and `f.cold.3`, or `undefined` when the name is not that of a cold part. */

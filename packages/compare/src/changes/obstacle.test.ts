@@ -20,6 +20,16 @@ describe('what keeps a changed function from being replaced', () => {
     ]);
   });
 
+  test('not the padding before it, where objtool or kCFI gave it a symbol', async () => {
+    const prefix = (name: string) =>
+      `asm(".pushsection .text.f,\\"ax\\"\\n.type ${name},@function\\n.set ${name},f-16\\n.size ${name},16\\n.popsection");`;
+    for (const name of ['__pfx_f', '__cfi_f'])
+      expect(await told(`int f${body} int other(int n) { return n; } ${prefix(name)}`)).toEqual([]);
+    expect(await told(`int f${body} int other(int n) { return n; } ${prefix('neighbour')}`)).toEqual([
+      'KLP408 f',
+    ]);
+  });
+
   test('not asked of functions that did not change', async () => {
     const still = 'section(".init.text") int start(int n) { return n; }\n';
     expect(await told(`int f${body} ${still}`)).toEqual([]);

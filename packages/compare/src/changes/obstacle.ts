@@ -1,6 +1,8 @@
 import type { Finding } from '@klpkit/findings';
+import type { Section } from '@klpkit/formats';
+import type { ObjectModel, Piece } from '../model/model.ts';
 import { carriedFunctions, hasFtraceEntry } from './carried.ts';
-import { coldParentName } from './names.ts';
+import { coldParentName, isPrefixName } from './names.ts';
 import type { Comparison, FunctionChange } from './types.ts';
 
 /** Why a changed function cannot be replaced by a livepatch; `undefined` when the two objects know of nothing. */
@@ -18,8 +20,8 @@ export function obstacleTo({ before, after }: Comparison, change: FunctionChange
       next: 'redo its effect in a callback, or leave this part out of the livepatch',
       at,
     };
-  // The 16 bytes of padding before a function belong to it; any other neighbour means a section that the source chose.
-  const neighbours = after.piecesIn(a.section).filter((piece) => piece.kind === 'function');
+  // Padding before a function belongs to it, with or without a symbol; any other neighbour means a section that the source chose.
+  const neighbours = functionsIn(after, a.section);
   if (neighbours.length > 1 || !a.section.name.startsWith('.text'))
     return {
       id: 'KLP408',
@@ -54,7 +56,7 @@ export function obstacles(comparison: Comparison): Finding[] {
   );
   if (changed.length === 0) return [];
   const text = after.elf.sections.find(({ name }) => name === '.text');
-  const together = text ? after.piecesIn(text).filter((piece) => piece.kind === 'function') : [];
+  const together = text ? functionsIn(after, text) : [];
   if (together.length > 1)
     return [
       {
@@ -78,4 +80,8 @@ export function obstacles(comparison: Comparison): Finding[] {
       },
     ];
   return changed.flatMap((change) => obstacleTo(comparison, change) ?? []);
+}
+
+function functionsIn(model: ObjectModel, section: Section): Piece[] {
+  return model.piecesIn(section).filter(({ kind, name }) => kind === 'function' && !isPrefixName(name));
 }

@@ -1,7 +1,7 @@
 import { type Section, SHT } from '@klpkit/formats';
 import { type ObjectModel, type Piece, type Reference, slice, type Target } from '../model/model.ts';
 import type { Fragment, Tables } from '../model/tables.ts';
-import { isFreshPiece, isNumbered, stemOf } from './names.ts';
+import { debugSections, isFreshPiece, isNumbered, stemOf } from './names.ts';
 import type { Correlation } from './types.ts';
 
 /** What both sides of a comparison are looked at with. */
@@ -59,11 +59,17 @@ export function describe(target: Target): string {
     case 'piece':
       return withOffset(target.piece.name, target.offset);
     case 'string':
-      return JSON.stringify(
-        target.bytes.length > longestShown ? `${target.bytes.slice(0, longestShown)}…` : target.bytes,
+      return withOffset(
+        JSON.stringify(
+          target.bytes.length > longestShown ? `${target.bytes.slice(0, longestShown)}…` : target.bytes,
+        ),
+        target.shift ?? 0,
       );
     case 'constant':
-      return `constant ${[...target.bytes.slice(0, longestShown)].map((char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('')}`;
+      return withOffset(
+        `constant ${[...target.bytes.slice(0, longestShown)].map((char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('')}`,
+        target.shift ?? 0,
+      );
     case 'place':
       return withOffset(target.section.name, target.offset);
     case 'absolute':
@@ -71,7 +77,8 @@ export function describe(target: Target): string {
   }
 }
 
-function withOffset(name: string, offset: number): string {
+/** `name+0x8`, `name-0x8`, or the name alone. */
+export function withOffset(name: string, offset: number): string {
   if (offset === 0) return name;
   return offset < 0 ? `${name}-0x${(-offset).toString(16)}` : `${name}+0x${offset.toString(16)}`;
 }
@@ -90,7 +97,7 @@ export function sameTarget(sides: Sides, b: Target, a: Target): boolean {
       return a.kind === 'external' && b.name === a.name && b.offset === a.offset;
     case 'string':
     case 'constant':
-      return a.kind === b.kind && b.bytes === a.bytes;
+      return a.kind === b.kind && b.bytes === a.bytes && (b.shift ?? 0) === (a.shift ?? 0);
     case 'absolute':
       return a.kind === 'absolute' && b.value === a.value;
     case 'piece': {
@@ -151,7 +158,7 @@ export type Ignored = readonly [start: number, end: number, bits?: number];
 
 /** `struct _ddebug` keeps the line number in a bit field (include/linux/dynamic_debug.h): the first 18 bits of the word at 32. */
 function lineRanges(piece: Piece, littleEndian: boolean): readonly Ignored[] {
-  if (piece.section.name !== '__dyndbg') return [];
+  if (!debugSections.has(piece.section.name)) return [];
   return [
     [32, 34],
     [34, 35, littleEndian ? 0x03 : 0xc0],

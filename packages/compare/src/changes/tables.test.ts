@@ -150,6 +150,20 @@ describe('tables that describe places in functions', () => {
     expect([touched(c), found(c)]).toEqual([['added new'], []]);
   });
 
+  test('a jump label that goes the other way at first', async () => {
+    const label = (branch: string) => `
+      #ifdef FIX
+      #define BRANCH ${branch}
+      #else
+      #define BRANCH 0
+      #endif
+      extern long flag;
+      void f(void) { asm volatile("1: .byte 0x0f, 0x1f, 0x44, 0, 0\\n2: .pushsection __jump_table,\\"aw\\"\\n.balign 8\\n.long 1b - ., 2b - .\\n.quad %c0 + %c1 - .\\n.popsection" : : "i"(&flag), "i"(BRANCH)); }`;
+    expect(touched(await comparePair(label('0')))).toEqual([]);
+    const c = await comparePair(label('1'));
+    expect(why(c, 'f')).toMatch(/^table: __jump_table entry f\+\S+, f\+\S+, flag -> .*, flag\+0x1$/);
+  });
+
   test('entries of one function in another order are the same', async () => {
     const entry = (site: number) =>
       `.pushsection __ex_table,\\"a\\"\\n.long ${site}b - ., 9b - ., ${site}\\n.popsection`;
@@ -203,5 +217,9 @@ describe('tables that describe places in functions', () => {
     expect([touched(moved), found(moved)]).toEqual([[], []]);
     const said = await comparePair(source('y', 1));
     expect([touched(said), found(said)]).toEqual([['f changed'], []]);
+    // The same before 5.10.
+    const old = (text: string, line: number) => source(text, line).replace('"__dyndbg"', '"__verbose"');
+    expect(found(await comparePair(old('x', 70000)))).toEqual([]);
+    expect(touched(await comparePair(old('y', 1)))).toEqual(['f changed']);
   });
 });

@@ -1,7 +1,7 @@
 import type { ObjectModel, Piece } from '../model/model.ts';
 import { ignoredBytes, tableShape } from '../model/sections.ts';
 import { replacementOf, type TableEntry } from '../model/tables.ts';
-import { describe, fragment, type Sides, sameStretch } from './same.ts';
+import { describe, fragment, type Sides, sameStretch, withOffset } from './same.ts';
 import type { Difference } from './types.ts';
 
 /** Tables whose entries objtool and the compiler add without meaning for what a function does: where its padding and its ftrace entry are. */
@@ -52,7 +52,12 @@ function siteOf(entry: TableEntry): number {
 }
 
 function entryText(entry: TableEntry): string {
-  return entry.references.map((reference) => describe(reference.target)).join(', ');
+  // The low bits of a jump label's key say which way the branch goes at first (include/linux/jump_label.h).
+  return entry.references
+    .map(({ target }) =>
+      target.kind === 'external' ? withOffset(target.name, target.offset) : describe(target),
+    )
+    .join(', ');
 }
 
 /** For entries that refer to the same: where they are, and their bytes (of an alternative those of the replacement). */

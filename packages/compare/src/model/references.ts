@@ -18,7 +18,7 @@ export interface Reference {
  *
  * - `external`: a symbol that another object defines; `offset` is the addend as written.
  * - `piece`: `offset` bytes from the start of a function or variable of this object; an index below an array makes it negative.
- * - `string`, `constant`: content in a mergeable section; `bytes` as a Latin-1 string.
+ * - `string`, `constant`: content in a mergeable section; `bytes` as a Latin-1 string, from `offset` of the section on.
  * - `place`: somewhere in a section where no symbol is.
  * - `absolute`: a value without a section.
  */
@@ -31,10 +31,22 @@ export type Target =
       /** True for a place just behind the piece: its end may be meant, or something without a symbol that begins there. */
       readonly isBehind?: true;
     }
-  | { readonly kind: 'string'; readonly bytes: string; readonly section: Section; readonly offset: number }
-  | { readonly kind: 'constant'; readonly bytes: string; readonly section: Section; readonly offset: number }
+  | Literal
   | { readonly kind: 'place'; readonly section: Section; readonly offset: number }
   | { readonly kind: 'absolute'; readonly value: number };
+
+/** Content without an identity, which the linker merges with its like. */
+export interface Literal {
+  readonly kind: 'string' | 'constant';
+  readonly bytes: string;
+  readonly section: Section;
+  readonly offset: number;
+  /**
+   * From the start of the content to the place that is meant, where code adds an index to that: `"abc"[i - 1]` is -1. Which bytes it
+   * reads is then not known, so the content is that of the whole literal.
+   */
+  readonly shift?: number;
+}
 
 /** What {@link readReferences} needs of an object beside its model. */
 export interface ReferenceContext {
@@ -167,8 +179,11 @@ function targetOf(context: ReferenceContext, from: Section, entry: RawReference,
   if (section.name === model.arch.addressTable && from !== section)
     return throughTable(model, section, offset);
   // Content of a mergeable section has no identity, whether the compiler names it (clang's .L.str) or not.
-  const literal = context.literals.at(section, offset);
-  if (literal) return literal;
+  // With a symbol that names it the content begins there; the assembler keeps such symbols where something is added to them.
+  const isNamed = symbols.type[symbol] !== STT.SECTION;
+  const start = isNamed ? symbols.value[symbol] : offset;
+  const literal = context.literals.at(section, start);
+  if (literal) return start === offset ? literal : { ...literal, shift: offset - start };
   const named = ofSymbol(symbol);
   if (named) return { kind: 'piece', piece: named, offset: offset - named.start };
   const piece = model.pieceAt(section, offset) ?? soleVariable(model, section, symbols.type[symbol]);
@@ -204,7 +219,7 @@ const mostLiteralBytes = 1 << 24;
 /** Content in the mergeable sections of one object, read once per place. */
 export class Literals {
   readonly #model: () => ObjectModel;
-  readonly #known = new Map<number, Target>();
+  readonly #known = new Map<number, Literal>();
   #bytes = 0;
 
   constructor(model: () => ObjectModel) {
@@ -212,7 +227,7 @@ export class Literals {
   }
 
   /** The string or constant at `offset`, or `undefined` when the section is not mergeable or the offset outside it. */
-  at(section: Section, offset: number): Target | undefined {
+  at(section: Section, offset: number): Literal | undefined {
     const model = this.#model();
     const kind = model.kindOf(section);
     if (kind !== 'strings' && kind !== 'constants') return undefined;
@@ -226,14 +241,14 @@ export class Literals {
     const end =
       kind === 'strings'
         ? stringEnd(bytes, offset, section.entsize)
-        : Math.min(bytes.length, offset + Math.max(1, section.entsize));
+        : constantEnd(bytes, offset, Math.max(1, section.entsize));
     this.#bytes += end - offset;
     if (this.#bytes > mostLiteralBytes)
       throw new FormatError(
         `elf: references to section ${section.index} (${section.name}) lead to more than ${mostLiteralBytes} bytes of overlapping literals`,
       );
     const text = latin1(bytes, offset, end);
-    const target: Target = {
+    const target: Literal = {
       kind: kind === 'strings' ? 'string' : 'constant',
       bytes: text,
       section,
@@ -250,6 +265,11 @@ function latin1(bytes: Uint8Array, start: number, end: number): string {
   for (let at = start; at < end; at += 4096)
     text += String.fromCharCode(...bytes.subarray(at, Math.min(end, at + 4096)));
   return text;
+}
+
+/** Where the constant around `at` ends: what follows is another one's. */
+function constantEnd(bytes: Uint8Array, at: number, width: number): number {
+  return Math.min(bytes.length, at - (at % width) + width);
 }
 
 /** Where the string that starts at `start` has its terminator, `width` bytes of zero. */

@@ -166,7 +166,8 @@ export function sectionKind(section: Section, arch?: Pick<Arch, 'tables' | 'addr
   if (registration.test(name)) return 'registration';
   if (name === '.altinstr_replacement' || name === '.altinstr_aux' || name === '.fixup') return 'fragments';
   if (type === SHT.GROUP || (flags & SHF.ALLOC) === 0) return 'ignored';
-  if (/^\.(eh_frame|note|comment|debug|llvm|discard)/.test(name)) return 'ignored';
+  // What is loaded under a name that only begins like one of these is the source's choice.
+  if (/^\.(eh_frame(_hdr)?$|note(\.|$)|llvm[._]|discard(\.|$))/.test(name)) return 'ignored';
   if (/^\.(init|exit|meminit|memexit|devinit|devexit|cpuinit|head)\.|^\.(init|exit|meminit)$/.test(name))
     return 'init';
   if (flags & SHF.MERGE) return flags & SHF.STRINGS ? 'strings' : 'constants';
