@@ -6,7 +6,7 @@ import { changeSet } from '../group.ts';
 import { imageDigest } from '../image.ts';
 import type { Store } from '../store/index.ts';
 import type { BuildJob, Job, JobInput, JobKernel, JobResult, MatrixCheck, ProveJob } from '../types.ts';
-import { jobFailure } from './failure.ts';
+import { jobFailure, lackOf } from './failure.ts';
 
 /**
  * Does one job: reads its inputs from the store, puts what it makes into it, and says what came out. The same job gives the same
@@ -59,7 +59,8 @@ async function build(
     });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return { kind: 'build', outcome: outcomeOf(error.findings), findings: error.findings };
+    const { findings } = error;
+    return lackOf(findings) ?? { kind: 'build', outcome: outcomeOf(findings), findings };
   }
   if (built.outcome === 'nothing')
     return { kind: 'build', outcome: 'not-affected', findings: built.findings };
