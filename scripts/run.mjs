@@ -44,6 +44,7 @@ const neededForTests = [
   ['chromium', ['/usr/bin/chromium'], 'the handbook and its workbench are tried in it'],
   ['python3-sphinx', ['/usr/bin/sphinx-build'], "the handbook in the kernel's own form is built by it"],
   ['redis-server', ['/usr/bin/redis-server'], 'the queue of a matrix'],
+  ['openssl', ['/usr/bin/openssl'], 'signs modules, and makes the keys of the tests'],
   ['clang-19', ['/usr/bin/clang-19'], 'objects of a newer clang to compare, with kCFI'],
 ];
 

@@ -179,6 +179,7 @@ describe('the machine', () => {
     const { status, stdout } = spawned(['doctor'], { PATH: folder });
     expect(status).toBe(3);
     expect(stdout).toMatch(/^missing make .*needed for klpkit kernel add, build/m);
+    expect(stdout).toMatch(/^missing openssl .*needed for klpkit sign$/m);
     expect(stdout).toMatch(/^to mend it: (sudo )?apt-get install -y .*make.*qemu-system-x86/m);
   });
 

@@ -44,6 +44,7 @@ export interface DoctorReport {
 const add = 'kernel add';
 const build = 'build';
 const prove = 'prove';
+const sign = 'sign';
 
 const tools: readonly { command: string; neededFor: readonly string[] }[] = [
   { command: 'apt-get', neededFor: [add] },
@@ -56,6 +57,7 @@ const tools: readonly { command: string; neededFor: readonly string[] }[] = [
   { command: 'ld', neededFor: [build] },
   { command: 'as', neededFor: [build] },
   { command: 'qemu-system-x86_64', neededFor: [prove] },
+  { command: 'openssl', neededFor: [sign] },
 ];
 
 const files: readonly (Omit<FileFact, 'path'> & { readonly paths: readonly string[] })[] = [
@@ -78,6 +80,17 @@ const files: readonly (Omit<FileFact, 'path'> & { readonly paths: readonly strin
     // For objtool of the kernel's packages.
     paths: ['/usr/lib/x86_64-linux-gnu/libelf.so.1', '/usr/lib64/libelf.so.1', '/usr/lib/libelf.so.1'],
     neededFor: [build],
+  },
+  {
+    what: 'libcrypto',
+    package: 'libssl3',
+    // For sign-file of the kernel's packages.
+    paths: [
+      '/usr/lib/x86_64-linux-gnu/libcrypto.so.3',
+      '/usr/lib64/libcrypto.so.3',
+      '/usr/lib/libcrypto.so.3',
+    ],
+    neededFor: [sign],
   },
   {
     what: 'busybox',
@@ -125,7 +138,10 @@ export async function doctor(): Promise<DoctorReport> {
 
 async function versionOf(command: string): Promise<string | undefined> {
   try {
-    const { stdout } = await run([command, '--version'], { check: false, timeoutMs: 20_000 });
+    const { stdout } = await run([command, command === 'openssl' ? 'version' : '--version'], {
+      check: false,
+      timeoutMs: 20_000,
+    });
     return stdout.split('\n')[0]?.trim() ?? '';
   } catch (error) {
     if (error instanceof CommandNotFound) return undefined;
