@@ -178,7 +178,7 @@ async function writeOne(file: string, along: readonly string[]): Promise<SourceO
     return finish('built', [], {
       livepatch: name,
       lines: source.lines,
-      own: { copied: source.copied, fromHeaders: source.fromHeaders, referred: source.referred },
+      own: source.own,
       functions: built.plan.objects.flatMap((object) =>
         object.functions.map(({ oldName }) => `${object.name}:${oldName}`),
       ),
@@ -207,11 +207,7 @@ async function compareRoutes(
     if (built?.outcome !== 'built') return undefined;
     await writeFileAtomic(path, built.ko);
   }
-  return agreement(await readFile(path), await readFile(join(folder, `${livepatch}.ko`)), {
-    copied: new Set(own.copied),
-    fromHeaders: new Set(own.fromHeaders),
-    referred: new Set(own.referred),
-  });
+  return agreement(await readFile(path), await readFile(join(folder, `${livepatch}.ko`)), own);
 }
 
 function errorsOf(findings: readonly Finding[]): Outcome['reasons'] {

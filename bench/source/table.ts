@@ -1,4 +1,4 @@
-import type { Agreement } from '@klpkit/author';
+import type { Agreement, OwnCode } from '@klpkit/author';
 import type { Outcome } from '../corpus/outcome.ts';
 
 /** What became of one source by the source route. */
@@ -6,11 +6,7 @@ export interface SourceOutcome extends Outcome {
   /** Lines of code: of the patched functions, and of all that was written. */
   readonly lines?: { readonly patched: number; readonly all: number };
   /** What the files have of their own, for the comparison of the routes. */
-  readonly own?: {
-    readonly copied: readonly string[];
-    readonly fromHeaders: readonly string[];
-    readonly referred: readonly string[];
-  };
+  readonly own?: OwnCode;
   /** How it compares with the livepatch of the binary route; absent where there is none. */
   readonly agreement?: Agreement;
   readonly seconds: Outcome['seconds'] & { readonly written?: number };

@@ -56,7 +56,7 @@ int init_module(void) { return klp_enable_patch(&patch); }
   }
 }
 
-const none = { copied: new Set<string>(), fromHeaders: new Set<string>(), referred: new Set<string>() };
+const none = { copied: [], fromHeaders: [], referred: [], reached: [], usedByCopies: [] };
 const patched = (helper: string) =>
   `extern int ${helper}(int); int new_patched(int a) { return ${helper}(a) + 3; }`;
 
@@ -93,7 +93,7 @@ describe('agreement', () => {
       agrees,
       differences,
       code: verdicts,
-    } = agreement(binary, source, { ...none, copied: new Set(['helper']) }, usualLayout);
+    } = agreement(binary, source, { ...none, copied: ['helper'] }, usualLayout);
     expect(agrees).toBe(true);
     expect(differences).toEqual([
       {
@@ -102,6 +102,25 @@ describe('agreement', () => {
       },
     ]);
     expect(verdicts[0]?.verdict).toBe('other');
+  });
+
+  it('explains what the kernel has inside of a function that is called there, and what a copy needs', () => {
+    const outlined = `extern int part(int); int new_patched(int a) { return part(a) + 3; }`;
+    const source = livepatch(outlined, [['patched', 'new_patched']], ['part']);
+    const known = { ...none, referred: ['part'], reached: ['helper'] };
+    expect(agreement(binary, source, known, usualLayout)).toMatchObject({
+      agrees: true,
+      differences: [
+        { why: expect.stringContaining('in the kernel') },
+        { why: expect.stringContaining('inlined') },
+      ],
+    });
+    // The other way round: the copy is what needs it.
+    expect(agreement(source, binary, { ...none, copied: ['part'] }, usualLayout).agrees).toBe(false);
+    expect(
+      agreement(source, binary, { ...none, copied: ['part'], usedByCopies: ['helper'] }, usualLayout).agrees,
+    ).toBe(true);
+    expect(agreement(binary, source, { ...known, reached: [] }, usualLayout).agrees).toBe(false);
   });
 
   it('does not explain away what it does not know', () => {

@@ -42,14 +42,18 @@ interface Side {
   readonly symbols: ReadonlySet<string>;
 }
 
-/** What the source route has of its own, where the kernel may have it as well. */
+/** What the source route has of its own where the kernel may have it as well, by names in the source; each list sorted. */
 export interface OwnCode {
-  /** Functions and variables that its files have copies of, by their names in the source. */
-  readonly copied: ReadonlySet<string>;
+  /** Functions and variables that its files have copies of. */
+  readonly copied: readonly string[];
   /** Functions that headers bring. */
-  readonly fromHeaders: ReadonlySet<string>;
+  readonly fromHeaders: readonly string[];
   /** Functions and variables of the units that its files refer to in the kernel. */
-  readonly referred: ReadonlySet<string>;
+  readonly referred: readonly string[];
+  /** What the referred functions refer to in the kernel, by names of symbols: who has them inlined refers to these instead. */
+  readonly reached: readonly string[];
+  /** Private symbols that the text of a copy names. */
+  readonly usedByCopies: readonly string[];
 }
 
 /**
@@ -80,13 +84,10 @@ export function agreement(
       what: `only the binary route refers to ${symbol}`,
       ...whyOnlyBinary(symbol, own, right),
     });
-  const hasCopies = [...left.symbols].some(
-    (symbol) => !right.symbols.has(symbol) && own.copied.has(sourceName(nameIn(symbol))),
-  );
   for (const symbol of [...right.symbols].filter((one) => !left.symbols.has(one)).sort())
     differences.push({
       what: `only the source route refers to ${symbol}`,
-      ...whyOnlySource(symbol, left, own, hasCopies),
+      ...whyOnlySource(symbol, left, own),
     });
   const functions = [...left.functions.keys()].filter((name) => right.functions.has(name)).sort();
   const code = functions.flatMap((name): CodeAgreement[] => {
@@ -139,17 +140,23 @@ function whyNotReplaced(entry: string): { why: string } | Record<never, never> {
 
 function whyOnlyBinary(
   symbol: string,
-  { copied, fromHeaders }: OwnCode,
+  { copied, fromHeaders, referred, reached }: OwnCode,
   source: Side,
 ): { why: string } | Record<never, never> {
   const name = nameIn(symbol);
   const plain = sourceName(name);
-  if (name.includes('.') && copied.has(plain))
+  if (name.includes('.') && copied.includes(plain))
     return { why: `the source route has a copy of ${plain}, of which this is a clone` };
-  if (copied.has(plain)) return { why: `the source route has a copy of ${plain}` };
+  if (name.includes('.') && referred.includes(plain))
+    return { why: `the source route calls the whole ${plain}, of which this is a part` };
+  if (copied.includes(plain)) return { why: `the source route has a copy of ${plain}` };
   if (/^__SC[KT]__/.test(name) && [...source.symbols].some((one) => nameIn(one).slice(7) === name.slice(7)))
     return { why: 'the source route makes the static call through the trampoline alone' };
-  if (fromHeaders.has(plain))
+  if (reached.includes(name.replace(/^__SCK__/, '__SCT__')))
+    return {
+      why: 'a function that the source route calls in the kernel refers to it; the compiler inlined that',
+    };
+  if (fromHeaders.includes(plain))
     return { why: `a header brings ${plain}, which the source route compiles itself` };
   if (source.model.named(name).length > 0) return { why: 'the source route has a copy of it' };
   if (source.functions.has(symbol)) return { why: 'it is replaced, and the source route calls the new one' };
@@ -159,8 +166,7 @@ function whyOnlyBinary(
 function whyOnlySource(
   symbol: string,
   binary: Side,
-  { referred }: OwnCode,
-  hasCopies: boolean,
+  { referred, usedByCopies }: OwnCode,
 ): { why: string } | Record<never, never> {
   const name = nameIn(symbol);
   const tracepoint = /^(?:__tracepoint_|__traceiter_|__SC[TK]__tp_func_)/.test(name);
@@ -171,11 +177,12 @@ function whyOnlySource(
   if (has) return { why: 'the binary route has a copy of it' };
   if ([...binary.symbols].some((one) => sourceName(nameIn(one)) === name))
     return { why: 'the binary route refers to the clone that the compiler makes of it' };
-  if (referred.has(name))
+  if (referred.includes(name))
     return {
       why: 'the compiler inlined it within the unit; the source route calls the one that the kernel has',
     };
-  if (hasCopies) return { why: 'a function that the source route has a copy of refers to it' };
+  if (usedByCopies.includes(name))
+    return { why: 'a function that the source route has a copy of refers to it' };
   return {};
 }
 

@@ -1,4 +1,10 @@
-import { type Comparison, type FunctionChange, obstacleTo, type Piece } from '@klpkit/compare';
+import {
+  type Comparison,
+  type FunctionChange,
+  type ObjectModel,
+  obstacleTo,
+  type Piece,
+} from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
 import type { Extraction, Location, Resolver } from '../extract/index.ts';
 
@@ -21,15 +27,23 @@ export interface Fates {
   readonly replaced: ReadonlyMap<string, Piece>;
   functionOf(name: string): Fate;
   variableOf(name: string): Fate;
-  /** The variable that a static one of a function is in the kernel; `undefined` to leave the declaration as it is. */
-  staticLocal(name: string): StaticFate | undefined;
+  /**
+   * The variable that a static one of a function is in the kernel; `undefined` to leave the declaration as it is. Constants are
+   * the kernel's as well: what was given a pointer to one keeps it longer than the livepatch may live.
+   */
+  staticLocal(name: string, owner: string): StaticFate | undefined;
   readonly findings: readonly Finding[];
 }
 
 /** Where a static variable of a function is. */
 export type StaticFate =
-  | { readonly kind: 'refer'; readonly piece: Piece; readonly location: Location }
-  | { readonly kind: 'ambiguous'; readonly pieces: readonly Piece[] };
+  | {
+      readonly kind: 'refer';
+      readonly piece: Piece;
+      readonly location: Location;
+      readonly isConstant: boolean;
+    }
+  | { readonly kind: 'ambiguous'; readonly pieces: readonly Piece[]; readonly isConstant: boolean };
 
 /** `foo.constprop.0` is `foo` in the source. */
 export function sourceName(symbol: string): string {
@@ -133,23 +147,35 @@ export function decideFates(
         return { kind: 'copy', why: 'the kernel frees it after boot' };
       return locate(piece, 'the kernel has it');
     },
-    staticLocal(name) {
-      const all = after.pieces.filter(
+    staticLocal(name, owner) {
+      const found = after.pieces.filter(
         (piece) =>
           piece.kind === 'object' &&
           piece.size > 0 &&
+          piece.name.startsWith(name) &&
           /^\.\d+$/.test(piece.name.slice(name.length)) &&
-          piece.name.startsWith(name),
+          !comparison.isFresh(piece) &&
+          correlation.beforeOf(piece),
       );
-      const state = all.filter(
-        (piece) => after.kindOf(piece.section) !== 'rodata' && !comparison.isFresh(piece),
-      );
-      const pieces = state.flatMap((piece) => correlation.beforeOf(piece) ?? []);
+      const used = found.length > 1 ? usedBy(after, owner) : undefined;
+      const own = found.filter((piece) => used?.has(piece));
+      const chosen = own.length > 0 ? own : found;
+      const pieces = chosen.flatMap((piece) => correlation.beforeOf(piece) ?? []);
       if (pieces.length === 0) return undefined;
-      if (pieces.length > 1) return { kind: 'ambiguous', pieces };
-      return { kind: 'refer', piece: pieces[0], location: resolver.original(pieces[0]) };
+      const isConstant = chosen.every(({ section }) => after.kindOf(section) === 'rodata');
+      if (pieces.length > 1) return { kind: 'ambiguous', pieces, isConstant };
+      return { kind: 'refer', piece: pieces[0], location: resolver.original(pieces[0]), isConstant };
     },
   };
+}
+
+/** What a function, its clones and parts refer to. */
+function usedBy(model: ObjectModel, owner: string): Set<Piece> {
+  const used = new Set<Piece>();
+  for (const piece of model.pieces)
+    if (piece.kind === 'function' && sourceName(piece.name) === owner)
+      for (const { target } of model.referencesOf(piece)) if (target.kind === 'piece') used.add(target.piece);
+  return used;
 }
 
 /** The functions of the before object that refer to each of its functions. */

@@ -50,6 +50,45 @@ describe('tokensOf', () => {
 });
 
 describe('itemsOf', () => {
+  it('keeps a function whole that has several heads, one for each branch of a conditional', () => {
+    expect(
+      cut(`#ifdef OUTER
+/* Either. */
+#ifdef A
+SYSCALL_DEFINE2(clone, int, a, int, b)
+#elif defined(B)
+SYSCALL_DEFINE2(clone, int, b, int, a)
+#else
+SYSCALL_DEFINE1(clone, int, a)
+#endif
+{
+	return a;
+}
+#endif
+#ifdef C
+static int one(int a)
+#else
+static int one(void)
+#endif
+{
+	return 1;
+}
+#ifdef D
+int count;
+#endif
+struct s { int a; };`),
+    ).toEqual([
+      '1-1 #ifdef',
+      '3-12 #ifdef A SYSCALL_DEFINE2 ( {',
+      '13-13 #endif',
+      '14-21 #ifdef C static int {',
+      '22-22 #ifdef',
+      '23-23 int count ;',
+      '24-24 #endif',
+      '25-25 struct s {',
+    ]);
+  });
+
   it('tells functions, declarations and directives apart', () => {
     expect(
       cut(`#include <a.h>

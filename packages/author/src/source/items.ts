@@ -91,26 +91,28 @@ export function itemsOf(file: string, text: string): Item[] {
   let body = -1;
   let hasEquals = false;
   let hasGroup = false;
+  const begin = () => {
+    open = [];
+    kept.length = 0;
+    body = -1;
+    hasEquals = false;
+    hasGroup = false;
+  };
   for (let index = 0; index < tokens.length; index++) {
     const { kind, text: mark } = tokens[index];
     if (kind === 'directive') {
       const { word } = directiveOf(mark);
-      if (from === index) {
+      if (from === index && !opensHeads(tokens, index)) {
         push(index + 1, 'directive', word);
         continue;
       }
+      if (from === index) begin();
       if (word === 'if' || word === 'ifdef' || word === 'ifndef') kept.push([...open]);
       else if (word === 'endif') kept.pop();
       else if (conditions.has(word) && kept.length > 0) open = [...(kept.at(-1) as string[])];
       continue;
     }
-    if (index === from) {
-      open = [];
-      kept.length = 0;
-      body = -1;
-      hasEquals = false;
-      hasGroup = false;
-    }
+    if (index === from) begin();
     if (kind === 'mark' && (mark === '(' || mark === '[' || mark === '{')) {
       if (
         mark === '{' &&
@@ -131,7 +133,8 @@ export function itemsOf(file: string, text: string): Item[] {
         const next = tokens[index + 1];
         if (next?.text === ';' && next.kind === 'mark') index++;
         push(index + 1, 'code', '', body);
-      } else if (mark === ')' && isBareCall(tokens, from, index)) push(index + 1, 'code');
+      } else if (mark === ')' && tokens[from].kind !== 'directive' && isBareCall(tokens, from, index))
+        push(index + 1, 'code');
     } else if (open.length === 0 && kind === 'mark') {
       if (mark === '=') hasEquals = true;
       if (mark === ';') push(index + 1, 'code');
@@ -139,6 +142,19 @@ export function itemsOf(file: string, text: string): Item[] {
   }
   push(tokens.length, 'code');
   return items;
+}
+
+/** Is the conditional at `index` one of several heads of a function, whose body follows behind the `#endif`? */
+function opensHeads(tokens: readonly Token[], index: number): boolean {
+  let depth = 0;
+  for (let at = index; at < tokens.length; at++) {
+    if (tokens[at].kind !== 'directive') continue;
+    const { word } = directiveOf(tokens[at].text);
+    if (word === 'if' || word === 'ifdef' || word === 'ifndef') depth++;
+    else if (word === 'endif' && --depth === 0) return tokens[at + 1]?.text === '{';
+    if (depth === 0) return false;
+  }
+  return false;
 }
 
 /** Is the brace at `index`, the first of the item, that of a function's body? */

@@ -185,20 +185,46 @@ class Planner {
   #shareLocals(part: Part): void {
     const { fates, syntax, unit } = this.#input;
     for (const local of syntax.staticLocals(part.expanded)) {
-      const fate = fates.staticLocal(local.name);
+      const fate = fates.staticLocal(local.name, ownerOf(part, unit));
       if (!fate) continue;
-      if (fate.kind === 'ambiguous')
-        this.#findings.push({
-          id: 'KLP122',
-          severity: 'error',
-          what: `${local.name} is a static variable of several functions of ${unit}: ${fate.pieces.map(({ name }) => name).join(', ')}`,
-          why: 'C has no name for the one that is meant',
-          next: 'use the binary route, klpkit build, which tells them apart by their uses',
-          at: { unit, symbol: local.name },
-        });
-      else this.#shared.push({ part, local, fate });
+      if (fate.kind === 'refer') {
+        if (!fate.isConstant || !isUnsized(local)) this.#shared.push({ part, local, fate });
+        continue;
+      }
+      const { name } = local;
+      const all = fate.pieces.map((piece) => piece.name).join(', ');
+      this.#findings.push(
+        fate.isConstant
+          ? {
+              id: 'KLP142',
+              severity: 'warning',
+              what: `the file has a copy of the constant ${name} of ${ownerOf(part, unit)}, since C cannot tell which it is of ${all}`,
+              why: 'a pointer to it that the kernel keeps would lead nowhere once the livepatch is removed',
+              next: 'look whether it is only read here; else use the binary route, klpkit build',
+              at: { unit, symbol: name },
+            }
+          : {
+              id: 'KLP122',
+              severity: 'error',
+              what: `${name} is a static variable of several functions of ${unit}: ${all}`,
+              why: 'C has no name for the one that is meant',
+              next: 'use the binary route, klpkit build, which tells them apart by their uses',
+              at: { unit, symbol: name },
+            },
+      );
     }
   }
+}
+
+/** The function that a part defines. */
+export function ownerOf({ definitions }: Part, unit: string): string {
+  return definitions.find(({ meaning }) => meaning === 'function')?.name ?? unit;
+}
+
+/** `name[]`: a constant table whose length its initial values give is copied; what is declared needs a length. */
+function isUnsized({ declaration }: StaticLocal): boolean {
+  const tokens = tokensOf(headOf(declaration), false);
+  return tokens.some(({ text }, index) => text === '[' && tokens[index + 1]?.text === ']');
 }
 
 /**

@@ -215,15 +215,55 @@ int patched(int i)
 {
 	static int calls = 5;
 	static const int table[3] = { 1, 2, 3 };
+	static const int unsized[] = { 7, 8, 9 };
 	calls += i;
-	return calls + table[i];
+	return calls + table[i] + unsized[i];
 }
 `;
     const { written, wants } = await small(...fixed(text, 'calls += i', 'calls += i + 1'));
-    expect(wants).toEqual(['patched_calls']);
+    expect(wants).toEqual(['patched_calls', 'patched_table']);
     expect(written.text).toContain('extern int patched_calls;');
-    expect(written.text).toContain('static const int table[3]');
-    expect([...written.shared.keys()]).toEqual(['patched_calls']);
+    expect(written.text).toContain('extern const int patched_table[3];');
+    expect(written.text).toContain('static const int unsized[] = { 7, 8, 9 };');
+    expect([...written.shared.keys()]).toEqual(['patched_calls', 'patched_table']);
+  });
+
+  it('static ones of one name are told apart by the function that uses them', async () => {
+    const text = `${noinline}
+struct ops { int (*run)(int); };
+extern void keep(const struct ops *);
+static noinline int run(int a) { return a; }
+noinline void first(int a)
+{
+	static const struct ops ops = { .run = run };
+	static int calls;
+	calls += a;
+	keep(&ops);
+}
+noinline int second(int a)
+{
+	static const struct ops ops = { .run = 0 };
+	static int calls;
+	keep(&ops);
+	return calls += a;
+}
+`;
+    const { written, wants, fates, plan } = await small(
+      ...fixed(text, 'return calls += a', 'return calls -= a'),
+    );
+    expect(wants).toEqual(['keep', 'second_calls', 'second_ops']);
+    expect(written.text).toContain('extern const struct ops second_ops;');
+    const pieceOf = (name: string, owner: string) => {
+      const fate = fates.staticLocal(name, owner);
+      return fate?.kind === 'refer' ? fate.piece : undefined;
+    };
+    for (const { local, fate } of plan.shared) {
+      expect(fate.piece).toBe(pieceOf(local.name, 'second'));
+      expect(fate.piece).not.toBe(pieceOf(local.name, 'first'));
+    }
+    // Without a function that uses one of them alone it cannot be told.
+    expect(fates.staticLocal('calls', 'nobody')).toMatchObject({ kind: 'ambiguous', isConstant: false });
+    expect(fates.staticLocal('ops', 'nobody')).toMatchObject({ kind: 'ambiguous', isConstant: true });
   });
 
   it('made by a macro are declared from what it stands for', async () => {
@@ -282,6 +322,28 @@ int patched(int a) { return helper(a); }
       'int klpp_patched(int a) { return klpp_high(a); }',
     ]);
     expect(object.named('klpp_patched')).toHaveLength(1);
+  });
+
+  it('takes a function with the heads of all configurations', async () => {
+    const text = `
+#define ONE
+#ifdef ONE
+int patched(int a)
+#else
+int patched(long a)
+#endif
+{
+	return a * 2;
+}
+static int unused(void) { return 0; }
+int other(int a) { return patched(a) + unused(); }
+`;
+    const { written, object } = await small(...fixed(text, 'a * 2', 'a * 3'));
+    expect([...written.replacements]).toContainEqual(['patched', 'klpp_patched']);
+    expect(object.named('klpp_patched')).toHaveLength(1);
+    expect(written.text).toContain(
+      '#ifdef ONE\nint klpp_patched(int a)\n#else\nint klpp_patched(long a)\n#endif\n{',
+    );
   });
 
   it('takes a source that is included for the unit itself', async () => {

@@ -12,6 +12,7 @@ import type { Extraction } from '../extract/index.ts';
 import { type PatchText, readFix } from '../fix/index.ts';
 import { makeOverlay } from '../overlay/index.ts';
 import { kernelNames } from '../symbols/index.ts';
+import type { OwnCode } from './agree.ts';
 import { kbuild, makeManifest } from './manifest.ts';
 import { loadSyntax } from './syntax.ts';
 import { expandUnit, type UnitResult, UnitSource, type UnitWork } from './unit.ts';
@@ -43,12 +44,8 @@ export interface SourceLivepatch {
   readonly files: ReadonlyMap<string, string>;
   readonly findings: readonly Finding[];
   readonly steps: readonly SourceStep[];
-  /** Functions and variables that the files have copies of, by their names in the source; sorted. */
-  readonly copied: readonly string[];
-  /** Functions and variables of the units that the files refer to in the kernel, sorted. */
-  readonly referred: readonly string[];
-  /** Functions of the units that headers bring, sorted. */
-  readonly fromHeaders: readonly string[];
+  /** What the files have of their own, for the comparison of the routes. */
+  readonly own: OwnCode;
   /** Lines of code: of the functions that are replaced or that the fix edits, and of all that was written. */
   readonly lines: { readonly patched: number; readonly all: number };
 }
@@ -196,9 +193,7 @@ class Source {
       files,
       findings,
       steps: this.#steps,
-      fromHeaders: [...new Set(results.flatMap((result) => result.fromHeaders))].sort(),
-      referred: [...new Set(results.flatMap((result) => result.referred))].sort(),
-      copied: [...new Set(results.flatMap((result) => result.copied))].sort(),
+      own: ownOf(results),
       lines: {
         patched: sum(results.map(({ written }) => written.lines.patched)),
         all: sum(results.map(({ written }) => written.lines.all)),
@@ -218,6 +213,17 @@ class Source {
     this.#steps.push(entry);
     this.#options.onStep?.(entry);
   }
+}
+
+function ownOf(results: readonly UnitResult[]): OwnCode {
+  const all = (key: keyof OwnCode) => [...new Set(results.flatMap(({ own }) => own[key]))].sort();
+  return {
+    copied: all('copied'),
+    fromHeaders: all('fromHeaders'),
+    referred: all('referred'),
+    reached: all('reached'),
+    usedByCopies: all('usedByCopies'),
+  };
 }
 
 function sum(numbers: readonly number[]): number {

@@ -5,7 +5,7 @@ import type { ManifestSymbol } from '@klpkit/livepatch';
 import type { Location, Resolver } from '../extract/index.ts';
 import type { KernelNames } from '../symbols/index.ts';
 import type { Fates } from './fates.ts';
-import type { SourcePlan } from './plan.ts';
+import { ownerOf, type SourcePlan } from './plan.ts';
 import type { WrittenUnit } from './write.ts';
 
 /** What a generated object refers to, as the manifest says it. */
@@ -68,7 +68,7 @@ export function findSymbols(input: SymbolsInput): Symbols {
     const number = written.shared.get(name);
     if (number !== undefined) {
       const { fate, local, part } = plan.shared[number];
-      const owner = part.definitions.find(({ meaning }) => meaning === 'function')?.name ?? unit;
+      const owner = ownerOf(part, unit);
       return {
         location: fate.location,
         why: `the static variable ${local.name} of ${owner}: found in the shipped code by the references to it`,

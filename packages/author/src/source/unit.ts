@@ -11,12 +11,14 @@ import type { Extraction, Resolver } from '../extract/index.ts';
 import type { Fix } from '../fix/index.ts';
 import type { Overlay } from '../overlay/index.ts';
 import type { KernelNames } from '../symbols/index.ts';
+import type { OwnCode } from './agree.ts';
 import { type Compiled, compileGenerated, type Diagnostic } from './compile.ts';
 import { type Expansion, expand } from './expansion.ts';
-import { decideFates, type Fate, type Fates, sourceName } from './fates.ts';
+import { decideFates, type Fates } from './fates.ts';
 import { neededHeaders } from './headers.ts';
 import { equalBytes, lateIncludes, templatesIn, usedWords, wordsIn } from './includes.ts';
 import { isIncludedSource, type Part, readUnitText, type UnitText } from './model.ts';
+import { ownCode } from './own.ts';
 import { planSource, type SourcePlan } from './plan.ts';
 import { findSymbols, type Symbols } from './symbols.ts';
 import type { Syntax } from './syntax.ts';
@@ -38,9 +40,7 @@ export interface UnitResult {
   /** The replaced functions as the kernel has them. */
   readonly positions: ReadonlyMap<string, { readonly name: string; readonly sympos: number }>;
   readonly symbols: Symbols;
-  readonly copied: readonly string[];
-  readonly referred: readonly string[];
-  readonly fromHeaders: readonly string[];
+  readonly own: OwnCode;
   readonly findings: readonly Finding[];
 }
 
@@ -176,7 +176,7 @@ export class UnitSource {
     headers: ReadonlyMap<string, string>,
   ): Promise<UnitResult> {
     const { judged, compared, extraction } = this.#work;
-    const { unit } = judged;
+    const { unit, comparison } = judged;
     const { syntax, nameOf, madeFor, names, provided } = this.#tools;
     const lengthOf = arrayLengths(compared.before.types);
     const wanted = new Set(extraction.added.filter(({ binding }) => binding !== 0).map(({ name }) => name));
@@ -250,11 +250,7 @@ export class UnitSource {
         written: write(dropped, false),
         symbols,
         positions: positions.known,
-        copied: named(plan, 'copy'),
-        referred: named(plan, 'refer'),
-        fromHeaders: judged.comparison.before.pieces.flatMap(({ kind, name }) =>
-          kind === 'function' && !text.byKey.has(sourceName(name)) ? [sourceName(name)] : [],
-        ),
+        own: ownCode(comparison.before, text, plan, symbols),
         findings: [
           ...found,
           ...symbols.findings,
@@ -352,11 +348,6 @@ function prune(
 
 const noSymbols: Symbols = { symbols: [], moduleKeys: [], findings: [] };
 
-/** Functions and variables of one fate. */
-function named({ functions, variables }: SourcePlan, fate: Fate['kind']): string[] {
-  return [...functions, ...variables].flatMap(([name, { kind }]) => (kind === fate ? [name] : []));
-}
-
 /** Functions that print their own names have others now. */
 function namesFindings(unit: string, plan: SourcePlan): Finding[] {
   const names = [...plan.modes].flatMap(([part, mode]) => {
@@ -399,9 +390,7 @@ function failed(unit: string, what: string): UnitResult {
     },
     symbols: noSymbols,
     positions: new Map(),
-    copied: [],
-    referred: [],
-    fromHeaders: [],
+    own: { copied: [], fromHeaders: [], referred: [], reached: [], usedByCopies: [] },
     findings: [
       {
         id: 'source-failed',

@@ -41,11 +41,7 @@ export async function verifySource(
     return { outcome: 'nothing', findings: binary.findings, steps: source.steps };
   return {
     source,
-    agreement: agreement(binary.ko, built.module, {
-      copied: new Set(source.copied),
-      fromHeaders: new Set(source.fromHeaders),
-      referred: new Set(source.referred),
-    }),
+    agreement: agreement(binary.ko, built.module, source.own),
     modules: { binary: binary.ko, source: built.module },
   };
 }

@@ -18,7 +18,7 @@ import {
 import type { Fate } from './fates.ts';
 import { Group } from './group.ts';
 import { isCondition, type Part, type UnitText } from './model.ts';
-import type { SourcePlan } from './plan.ts';
+import { ownerOf, type SourcePlan } from './plan.ts';
 import type { Syntax } from './syntax.ts';
 import { type Token, tokensOf } from './tokens.ts';
 
@@ -137,7 +137,7 @@ class Writer {
 
   #nameShared(): void {
     this.#input.plan.shared.forEach(({ part, local }, number) => {
-      const owner = part.definitions.find(({ meaning }) => meaning === 'function')?.name ?? 'unit';
+      const owner = ownerOf(part, 'unit');
       const name = `${owner}_${local.name}`;
       this.#shared.set(name, number);
       const renames = this.#sharedRenames.get(part) ?? new Map<string, string>();
