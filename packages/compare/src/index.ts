@@ -1,7 +1,7 @@
 export { type Arch, archOf, type DecodedInstruction } from './arch/arch.ts';
 export { carriedFunctions, hasFtraceEntry } from './changes/carried.ts';
 export { compareObjects } from './changes/compare.ts';
-export { coldParentName, isFreshPiece, isNumbered, stemOf } from './changes/names.ts';
+export { coldParentName, isFreshPiece, isNumbered, isPrefixName, stemOf } from './changes/names.ts';
 export { obstacles, obstacleTo } from './changes/obstacle.ts';
 export { typeHashOf } from './changes/prefix.ts';
 export { describe } from './changes/same.ts';

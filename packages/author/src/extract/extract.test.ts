@@ -43,6 +43,23 @@ describe('what goes into the object', () => {
     expect(object.symbols.binding[symbol ?? 0]).toBe(STB.GLOBAL);
   });
 
+  test('with its padding also where objtool gave that a symbol', async () => {
+    const padded = (more: string) =>
+      `int f(int n) {\n#ifdef FIX\nn++;\n#endif\nreturn external(n); } ${more}`;
+    const [plain, prefixed] = await Promise.all([
+      extractPair(padded('')),
+      extractPair(
+        padded(
+          'asm(".pushsection .text.f,\\"ax\\"\\n.type __pfx_f,@function\\n.set __pfx_f,f-16\\n.size __pfx_f,16\\n.popsection");',
+        ),
+      ),
+    ]);
+    expect(prefixed.comparison.after.named('__pfx_f')).toHaveLength(1);
+    expect(told(prefixed)).toEqual([]);
+    expect(pieceOf(prefixed.object, 'f').start).toBe(16);
+    expect(bytesOf(prefixed.object, '.text.f')).toEqual(bytesOf(plain.object, '.text.f'));
+  });
+
   test('new functions and variables come along, others stay in the kernel', async () => {
     const { object, extraction } = await extractPair(source);
     expect(namesIn(object)).toEqual(['added_global', 'changed', 'fresh', 'helper']);
@@ -86,6 +103,16 @@ describe('what goes into the object', () => {
         .split('\0')
         .sort(),
     ).toEqual(['', 'fix', 'one']);
+  });
+
+  test('a string that code indexes comes whole, for any index', async () => {
+    const { object } = await extractPair(
+      'char f(unsigned long n) {\n#ifdef FIX\nuse("fix");\n#endif\nreturn "abc"[n + 1]; }',
+    );
+    expect(String.fromCharCode(...bytesOf(object, '.rodata.klpkit_str1')).split('\0')).toContain('abc');
+    const at = String.fromCharCode(...bytesOf(object, '.rodata.klpkit_str1')).indexOf('abc');
+    const load = object.referencesOf(pieceOf(object, 'f')).find(({ addend }) => addend === at + 1);
+    expect(load && object.arch.relocationName(load.type)).toBe('R_X86_64_32S');
   });
 
   test('an exported variable or function of the unit is reached as any module reaches it', async () => {

@@ -1,5 +1,6 @@
 import {
   type Fragment,
+  isPrefixName,
   type ObjectModel,
   type Piece,
   type Reference,
@@ -147,7 +148,9 @@ class Extractor {
   #copyPiece(piece: Piece): void {
     const { after, correlation } = this.#request.comparison;
     const { section } = piece;
-    const alone = after.piecesIn(section).every((other) => other.start === piece.start);
+    const alone = after
+      .piecesIn(section)
+      .every((other) => other.start === piece.start || isPrefixName(other.name));
     // A section of its own comes whole: the padding before a function belongs to it.
     const start = alone ? 0 : piece.start;
     const end = alone ? section.size : piece.start + piece.size;
