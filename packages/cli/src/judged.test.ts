@@ -1,12 +1,15 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Finding } from '@klpkit/findings';
 import { pitfalls } from '@klpkit/pitfalls';
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { convertKlp } from '../../livepatch/src/convert.ts';
 import { makeModule, sample } from '../../livepatch/src/testing/module.ts';
 import { makeRelease } from '../../livepatch/src/testing/series.ts';
 import { renderMarkdown } from './markdown.ts';
@@ -20,6 +23,23 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'klpkit-judged-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
+
+/** A livepatch whose only warning is that it keeps a count. */
+const oneFunction = `
+  extern int printk(const char *, ...);
+  static int count;
+  int new_show(int x) { return printk("%d", count += x); }
+  static struct klp_func funcs[] = { { "show", new_show }, { } };
+  static struct klp_object objs[] = { { 0, funcs }, { } };
+  static struct klp_patch patch = { &__this_module, objs, 0, 1 };
+  init { return klp_enable_patch(&patch); }`;
+
+const require = createRequire(import.meta.url);
+const Ajv: typeof import('ajv-draft-04').default = require('ajv-draft-04').default;
+/** Whether something is SARIF 2.1.0. */
+const validateSarif = new Ajv({ strict: false, validateFormats: false, unicodeRegExp: false }).compile(
+  JSON.parse(readFileSync(require.resolve('schemastore/schemas/json/sarif-2.1.0-rtm.5.json'), 'utf8')),
+);
 
 const findings: Finding[] = [
   {
@@ -69,19 +89,12 @@ describe('klpkit.toml', () => {
 });
 
 describe('SARIF', () => {
-  const require = createRequire(import.meta.url);
-  const Ajv: typeof import('ajv-draft-04').default = require('ajv-draft-04').default;
-  const schema = JSON.parse(
-    readFileSync(require.resolve('schemastore/schemas/json/sarif-2.1.0-rtm.5.json'), 'utf8'),
-  );
-  const validate = new Ajv({ strict: false, validateFormats: false, unicodeRegExp: false }).compile(schema);
-
   it('is what the standard says, with a rule for each id', () => {
     const log = sarifLog('1.0.0', 'out/live patch.ko', {
       findings,
       suppressed: [{ finding: { id: 'patch-fuzz', severity: 'warning', what: 'fuzz' }, reason: 'looked at' }],
     });
-    expect(validate(log), JSON.stringify(validate.errors)).toBe(true);
+    expect(validateSarif(log), JSON.stringify(validateSarif.errors)).toBe(true);
     const [run] = log.runs;
     expect(run.tool.driver.rules?.map(({ id }) => id)).toEqual(['KLP402', 'KLP506', 'patch-fuzz']);
     expect(run.results?.map(({ ruleId, level }) => `${ruleId} ${level}`)).toEqual([
@@ -101,7 +114,7 @@ describe('SARIF', () => {
   });
 
   it('and the validation sees what is wrong', () => {
-    expect(validate({ version: '2.1.0', runs: [{ tool: {} }] })).toBe(false);
+    expect(validateSarif({ version: '2.1.0', runs: [{ tool: {} }] })).toBe(false);
   });
 });
 
@@ -109,6 +122,9 @@ describe('check', () => {
   it('passes a livepatch, and lists what it could not look for without a kernel', async () => {
     const path = join(folder, 'good.ko');
     await writeFile(path, await makeModule(sample));
+    expect((await klpkit('check', path)).stdout).toMatch(
+      /^good\.ko: 3 functions of vmlinux, loop, 0 KLP relocations\n/,
+    );
     const { code, stdout } = await klpkit('check', path, '--json');
     const json = v.parse(schemas.check, JSON.parse(stdout));
     if (json.outcome !== 'passed' && json.outcome !== 'findings') throw new Error(json.outcome);
@@ -140,7 +156,67 @@ describe('check', () => {
     expect(answered.stdout).toContain('answered KLP201');
     expect(answered.code).toBe(0);
     const log = JSON.parse(await readFile(sarif, 'utf8'));
+    expect(validateSarif(log), JSON.stringify(validateSarif.errors)).toBe(true);
     expect(log.runs[0].results.some((result: { suppressions?: unknown }) => result.suppressions)).toBe(true);
+  });
+
+  it('shows the instruction that a finding is about', async () => {
+    const placeholders = [3, 1].map((sympos, index) => {
+      const of = { object: 'vmlinux', name: 'counter', patched: 'vmlinux' };
+      return { symbol: `ref_${index}_counter`, sympos, ...of };
+    });
+    const bytes = Buffer.from(
+      convertKlp(await makeModule(sample), [
+        ...placeholders,
+        { symbol: 'ref_2_helper', object: 'loop', name: 'helper', sympos: 0, patched: 'loop' },
+        { symbol: 'ref_3_state', object: 'vmlinux', name: 'state', sympos: 0, patched: 'loop' },
+      ]),
+    );
+    bytes.write('counter;3', bytes.indexOf('counter,3'), 'latin1');
+    const path = join(folder, 'malformed.ko');
+    await writeFile(path, bytes);
+    const { stdout } = await klpkit('check', path);
+    expect(stdout).toMatch(
+      /^error KLP302: .*counter;3 is no name of a KLP symbol\n {2}why: .*\n {2}code: \w*show\+0x\w+: mov /m,
+    );
+  });
+
+  it('says one function where there is one', async () => {
+    const path = join(folder, 'one.ko');
+    await writeFile(path, await makeModule(oneFunction));
+    const { stdout } = await klpkit('check', path);
+    expect(stdout).toMatch(/^one\.ko: 1 function of vmlinux, 0 KLP relocations\n/);
+    expect(stdout).toMatch(/^warning KLP506: count: .*\n/m);
+  });
+
+  it('takes klpkit.toml next to the file, reports an answer that answers nothing, and counts warnings', async () => {
+    const own = join(folder, 'own');
+    await mkdir(own);
+    const path = join(own, 'one.ko');
+    await writeFile(path, await makeModule(oneFunction));
+    const warned = await klpkit('check', path);
+    expect(warned).toMatchObject({ code: 0, stdout: expect.stringContaining('0 errors, 1 warning, ') });
+    expect((await klpkit('check', path, '--max-warnings', '0')).code).toBe(1);
+    expect((await klpkit('check', path, '--max-warnings', '1')).code).toBe(0);
+    expect((await klpkit('check', path, '--max-warnings', 'few')).stderr).toContain(
+      'few is no number of warnings',
+    );
+
+    await writeFile(join(own, 'klpkit.toml'), 'max-warnings = 0\n');
+    expect((await klpkit('check', path)).code).toBe(1);
+    expect((await klpkit('check', path, '--max-warnings', '1')).code).toBe(0);
+
+    const answers = ['KLP506', 'KLP402'].map(
+      (id) => `[[suppress]]\nid = "${id}"\nreason = "counts for fun"\n`,
+    );
+    await writeFile(join(own, 'klpkit.toml'), answers.join(''));
+    const { code, stdout } = await klpkit('check', path);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^answered KLP506: .*: counts for fun$/m);
+    expect(stdout).toMatch(
+      /^warning unused-suppression: .*klpkit\.toml: KLP402 is suppressed, and nothing of that kind was found$/m,
+    );
+    expect(stdout).not.toContain('warning KLP506');
   });
 
   it('says of other files what they are not', async () => {
@@ -154,6 +230,19 @@ describe('check', () => {
     const truncated = await klpkit('check', cut);
     expect(truncated.code).toBe(2);
     expect(truncated.stderr).toContain('cut.ko: elf: ');
+    const program = await klpkit('check', process.execPath);
+    expect(program.code).toBe(2);
+    expect(program.stderr).toContain('node: elf: type');
+    expect(program.stderr).toContain('a module has 1 (relocatable)');
+    const plain = join(folder, 'plain.ko');
+    await writeFile(plain, await makeModule('int nothing;', 'INFO(name, "plain")\n'));
+    const other = await klpkit('check', plain);
+    expect(other.code).toBe(1);
+    expect(other.stdout).toContain('error KLP201');
+    expect(other.stdout).toMatch(/^not checked, for want of klp_patch tables in the module/m);
+    const empty = join(folder, 'empty.ko');
+    await writeFile(empty, '');
+    expect((await klpkit('check', empty)).stderr).toContain('it begins with nothing');
   });
 });
 
@@ -164,6 +253,16 @@ describe('explain', () => {
     expect(stdout).toContain('KLP102 FUNCTION INLINED INTO SOME CALLERS ONLY');
     expect(stdout).not.toContain('```');
     expect((await klpkit('explain', '102')).stdout).toBe(stdout);
+  });
+
+  it('goes through the pager on a terminal, in colour', async () => {
+    const command = `'${process.execPath}' '${join(import.meta.dirname, 'klpkit.js')}' explain KLP102`;
+    // A terminal of its own.
+    const { stdout } = await promisify(execFile)('script', ['-qec', command, '/dev/null'], {
+      env: { ...process.env, PAGER: 'sed s/^/paged:/', NO_COLOR: '' },
+    });
+    expect(stdout).toContain('paged:\x1b[1mKLP102 FUNCTION INLINED INTO SOME CALLERS ONLY\x1b[22m');
+    expect((await klpkit('explain', 'KLP102')).stdout).not.toContain('\x1b');
   });
 
   it('lists all of them, and names one that is not there', async () => {

@@ -54,7 +54,7 @@ function readKlpBuild(elf: ElfFile, symbols: SymbolTable): LivepatchTables | und
     const name = nameAt ? (pointers.text(nameAt) ?? '') : 'vmlinux';
     objects.push({ name, isVmlinux: nameAt === undefined, functions, callbacks });
   }
-  return { replace: true, objects, states: [], unterminated: [] };
+  return { replace: true, objects, states: [], unterminated: [], astray: [] };
 }
 
 /** `struct kpatch_patch_func` (kpatch, kmod/patch/kpatch-patch.h). */
@@ -89,6 +89,7 @@ function readKpatch(elf: ElfFile, symbols: SymbolTable): LivepatchTables | undef
     objects: [...objects].map(([name, rest]) => ({ name, isVmlinux: name === 'vmlinux', ...rest })),
     states: [],
     unterminated: [],
+    astray: [],
   };
 }
 

@@ -47,6 +47,7 @@ class TableReader {
   readonly #pointers: Pointers;
   readonly #layout: KlpLayout;
   readonly #unterminated: string[] = [];
+  readonly #astray: string[] = [];
   readonly #budget: { left: number };
 
   constructor(elf: ElfFile, pointers: Pointers, layout: KlpLayout, budget: { left: number }) {
@@ -73,16 +74,20 @@ class TableReader {
       return true;
     });
     const replace = this.#number(patch, layout.patch.replace, 1) !== 0;
-    return { replace, objects, states, unterminated: this.#unterminated };
+    return { replace, objects, states, unterminated: this.#unterminated, astray: this.#astray };
   }
 
   /** Reads elements until `read` meets the empty one that ends the array. */
   #walk(first: Target | undefined, size: number, what: string, read: (at: At) => boolean): void {
-    if (!first?.section || !isAllocated(first.section)) return;
+    if (!first) return;
     const { section } = first;
+    if (!section || !isAllocated(section) || first.offset < 0 || first.offset >= section.size) {
+      this.#astray.push(what);
+      return;
+    }
     // Behind the variable comes another one, which only the kernel takes for elements.
     const end = Math.min(section.size, first.offset + (this.#pointers.sizeAt(first) ?? section.size));
-    for (let offset = first.offset; offset >= 0 && offset + size <= end; offset += size) {
+    for (let offset = first.offset; offset + size <= end; offset += size) {
       if (this.#budget.left-- === 0)
         throw new FormatError(`livepatch: the tables have more than ${mostElements} elements`);
       if (!read({ section, offset })) return;

@@ -1,5 +1,7 @@
 /** What a livepatch module holds, read back from its file. */
 export interface Livepatch {
+  /** `e_machine` of the file. */
+  readonly machine: number;
   /** Name of the module, of `.modinfo`; empty when it has none. */
   readonly name: string;
   readonly vermagic: string | undefined;
@@ -31,6 +33,8 @@ export interface LivepatchTables {
   readonly states: readonly { readonly id: number; readonly version: number }[];
   /** Arrays (`objs`, `states`, `funcs of NAME`) that run to the end of their variable or section without the empty element that ends them. */
   readonly unterminated: readonly string[];
+  /** Arrays, named in the same way, whose pointer leads out of the module's data. */
+  readonly astray: readonly string[];
 }
 
 /** `struct klp_object`. */

@@ -11,6 +11,7 @@ describe('readLivepatch', () => {
       replace: true,
       states: [],
       unterminated: [],
+      astray: [],
       objects: [
         {
           name: 'vmlinux',
@@ -82,6 +83,23 @@ describe('readLivepatch', () => {
     expect(readLivepatch(await makeModule(tables(', { }'))).patch?.unterminated).toEqual([]);
   });
 
+  it.each([
+    ['f', []],
+    ['(void *)((char *)f + 0x100000)', ['funcs of can']],
+    ['(void *)printk', ['funcs of can']],
+  ])('says which pointer leads out of the data: %s', async (funcs, astray) => {
+    const tables = `
+      extern int printk(const char *, ...);
+      static int mine(void) { return 1; }
+      static struct klp_func f[] = { { "theirs", mine }, { } };
+      static struct klp_object o[] = { { "can", ${funcs} }, { "more", f }, { } };
+      static struct klp_patch p = { &__this_module, o };
+      init { return klp_enable_patch(&p); }`;
+    const patch = readLivepatch(await makeModule(tables)).patch;
+    expect(patch?.objects.map(({ name }) => name)).toEqual(['can', 'more']);
+    expect([patch?.astray, patch?.unterminated]).toEqual([astray, []]);
+  });
+
   it('does not read on into the next variable', async () => {
     const tables = (end: string) => `
       static int mine(void) { return 1; }
@@ -113,6 +131,7 @@ describe('readLivepatch', () => {
       replace: true,
       states: [],
       unterminated: [],
+      astray: [],
       objects: [
         {
           name: 'vmlinux',

@@ -1,5 +1,7 @@
 import {
   type ElfFile,
+  ET,
+  FormatError,
   isAllocated,
   readElf,
   readModuleInfo,
@@ -27,10 +29,12 @@ import { relocationName, relocationSize } from './relocation-types.ts';
  *
  * @param ko the bytes of a `.ko`, not compressed
  * @param layout of the structures of the kernel that it is for
- * @throws {FormatError} for a file that is no ELF file or contradicts itself
+ * @throws {FormatError} for a file that is no ELF file of a module, or contradicts itself
  */
 export function readLivepatch(ko: Uint8Array, layout: KlpLayout = usualLayout): Livepatch {
   const elf = readElf(ko);
+  if (elf.type !== ET.REL)
+    throw new FormatError(`elf: type ${elf.type} at offset 16, a module has 1 (relocatable)`);
   const symbols = readSymbols(elf);
   const info = readModuleInfo(elf);
   const undefinedSymbols: { name: string; weak: boolean }[] = [];
@@ -42,6 +46,7 @@ export function readLivepatch(ko: Uint8Array, layout: KlpLayout = usualLayout): 
       undefinedSymbols.push({ name, weak: symbols.binding[index] === STB.WEAK });
   }
   return {
+    machine: elf.machine,
     name: info.get('name') ?? '',
     vermagic: info.get('vermagic'),
     license: info.get('license'),

@@ -37,7 +37,8 @@ export const klp101: Pitfall = {
     needs: ['tables', 'kernel'],
     *find({ livepatch, kernel }) {
       for (const { object, oldName } of replacements(livepatch)) {
-        if (oldName.includes('.') || kernel?.symbols(object, oldName)?.length !== 0) continue;
+        if (oldName === '' || oldName.includes('.') || kernel?.symbols(object, oldName)?.length !== 0)
+          continue;
         if (kernel.relatives(object, oldName).length > 0) continue;
         yield {
           severity: 'note',

@@ -1,5 +1,5 @@
 import { modelIfReadable } from '@klpkit/compare';
-import { type ElfFile, ET, FormatError } from '@klpkit/formats';
+import type { ElfFile } from '@klpkit/formats';
 import { checkRules, type KlpLayout, type Livepatch, readLivepatch, usualLayout } from '@klpkit/livepatch';
 import { type KernelEvidence, type LivepatchEvidence, replacements } from './evidence.ts';
 
@@ -24,8 +24,6 @@ export function readEvidence(
   elf: ElfFile,
   known?: { readonly first: Livepatch; readonly kernel: KnownKernel },
 ): LivepatchEvidence {
-  if (elf.type !== ET.REL)
-    throw new FormatError(`elf: type ${elf.type} at offset 16, a module has 1 (relocatable)`);
   const { kernel } = known ?? {};
   const livepatch =
     kernel && !isUsual(kernel.layout)

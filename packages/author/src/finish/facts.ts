@@ -49,6 +49,7 @@ export async function kernelFacts(kernel: Kernel, modules: readonly string[]): P
       return layout();
     },
     facts: {
+      machine: image.elf.machine,
       ...(vermagic === undefined ? {} : { vermagic }),
       hasVersions: hasCrc(exports.values()),
       clearsRelocations: image.symbols.find('clear_relocate_add').length > 0,

@@ -3,6 +3,8 @@
  * lacks one stays silent.
  */
 export interface KernelFacts {
+  /** `e_machine` of the kernel. */
+  readonly machine?: number;
   /** Version magic of the kernel's own modules: `6.12.117+deb12-amd64 SMP preempt mod_unload modversions `. */
   readonly vermagic?: string;
   /** True for a kernel with CONFIG_MODVERSIONS. */

@@ -1,4 +1,5 @@
 import type { Finding } from '@klpkit/findings';
+import { EM } from '@klpkit/formats';
 import type { Livepatch } from '../read-types.ts';
 import type { KernelFacts } from './facts.ts';
 
@@ -14,7 +15,28 @@ const compatible = new Set([
 
 /** Rules about the module as a module: marks, licence, versions, what it imports. */
 export function moduleRules(livepatch: Livepatch, kernel: KernelFacts): Finding[] {
-  return [...markRules(livepatch), ...versionRules(livepatch, kernel), ...importRules(livepatch, kernel)];
+  return [
+    ...machineRules(livepatch, kernel),
+    ...markRules(livepatch),
+    ...versionRules(livepatch, kernel),
+    ...importRules(livepatch, kernel),
+  ];
+}
+
+const machineName = (machine: number): string =>
+  Object.entries(EM).find(([, number]) => number === machine)?.[0] ?? `machine ${machine}`;
+
+function machineRules({ machine }: Livepatch, kernel: KernelFacts): Finding[] {
+  if (kernel.machine === undefined || kernel.machine === machine) return [];
+  return [
+    {
+      id: 'module-machine',
+      severity: 'error',
+      what: `the module is code for ${machineName(machine)}, the kernel for ${machineName(kernel.machine)}`,
+      why: 'the module loader refuses it with ENOEXEC',
+      next: 'give the livepatch that was built for this kernel',
+    },
+  ];
 }
 
 function markRules({ name, mark, license, hasSymbols, commonSymbols }: Livepatch): Finding[] {

@@ -11,5 +11,8 @@ export function planRules(plan: LivepatchPlan, kernel: KernelFacts): Finding[] {
     callbacks: new Map<string, string>(),
     functions: functions.map((one) => ({ ...one, hasNew: true })),
   }));
-  return structureRules({ patch: { replace: plan.replace, objects, states: [], unterminated: [] } }, kernel);
+  return structureRules(
+    { patch: { replace: plan.replace, objects, states: [], unterminated: [], astray: [] } },
+    kernel,
+  );
 }

@@ -1,4 +1,4 @@
-import { findSection, readElf } from '@klpkit/formats';
+import { EM, findSection, readElf } from '@klpkit/formats';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { convertKlp } from '../convert.ts';
 import { readLivepatch } from '../read.ts';
@@ -8,6 +8,7 @@ import { checkRules, type KernelFacts } from './index.ts';
 
 /** A kernel that the sample fits. */
 const kernel: KernelFacts = {
+  machine: EM.X86_64,
   vermagic: '1.0 SMP ',
   hasVersions: false,
   hasObject: (object) => object === 'loop',
@@ -71,6 +72,7 @@ describe('a good livepatch', () => {
 
 describe('rules about the module', () => {
   it.each<[string, Partial<Livepatch>]>([
+    ['error module-machine', { machine: EM.AARCH64 }],
     ['error KLP201', { mark: undefined }],
     ['warning KLP201', { mark: 'N' }],
     ['error KLP202', { license: 'Proprietary' }],
@@ -134,6 +136,7 @@ describe('rules about what is patched', () => {
     ['warning livepatch-empty', () => withObject({ functions: [] })],
     ['error livepatch-object-twice', () => withObject({ name: 'vmlinux', isVmlinux: true, functions: [] })],
     ['error KLP208', () => ({ ...good, patch: { ...tables, unterminated: ['objs'] } })],
+    ['error livepatch-pointer', () => ({ ...good, patch: { ...tables, astray: ['states'] } })],
     ['warning livepatch-tables', () => ({ ...good, patch: undefined })],
   ])('%s', (id, make) => {
     expect(errors(make())).toContain(id);

@@ -21,6 +21,14 @@ export function structureRules({ patch }: Pick<Livepatch, 'patch'>, kernel: Kern
     why: 'the kernel walks on into whatever follows',
     next: 'end it with { }',
   }));
+  for (const array of patch.astray)
+    findings.push({
+      id: 'livepatch-pointer',
+      severity: 'error',
+      what: `the pointer to ${array} leads out of the module's data`,
+      why: 'the kernel takes whatever is there for elements, and nobody can say which functions it patches then',
+      next: 'let it point to an array of the module',
+    });
   if (patch.objects.every(({ functions }) => functions.length === 0))
     findings.push({
       id: 'livepatch-empty',
