@@ -1,5 +1,6 @@
 import starlight from '@astrojs/starlight';
 import { defineConfig } from 'astro/config';
+import { registration } from './offline.ts';
 import { plainPitfallPages } from './src/pitfall-pages.ts';
 import { sidebar } from './src/sidebar.ts';
 import { icedForBrowsers } from './vite-iced.ts';
@@ -18,6 +19,7 @@ export default defineConfig({
       description:
         'Livepatching the Linux kernel: from a fix to a proven livepatch, and what can go wrong on the way.',
       favicon: '/favicon.svg',
+      head: [{ tag: 'script', content: registration }],
       sidebar: sidebar(),
       customCss: ['./src/styles/handbook.css'],
       components: {

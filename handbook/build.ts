@@ -5,6 +5,7 @@ import { glob, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { badLinks } from './dist-checks.ts';
+import { writeServiceWorker } from './offline.ts';
 
 const handbook = import.meta.dirname;
 const root = join(handbook, '..');
@@ -14,7 +15,7 @@ export const siteFolder: string = join(handbook, 'dist');
 
 /** What the site is made of: its own files, the pitfalls' pages, and the code that runs in the browser. */
 const sources = [
-  'handbook/{src,public}/**/*.{ts,astro,mdx,css,svg}',
+  'handbook/{src,public}/**/*.{ts,js,astro,mdx,css,svg}',
   'handbook/*.{ts,mjs}',
   'handbook/package.json',
   'package-lock.json',
@@ -25,6 +26,7 @@ const sources = [
   'packages/prove/src/log/faults.ts',
   'packages/pitfalls/*/cases/**/*.{c,h}',
   'packages/{formats,findings,compare,livepatch,pitfalls}/**/*.ts',
+  'packages/author/src/report/parts/*.{ts,js}',
 ];
 
 /** A hash over everything that the site is made of. */
@@ -60,6 +62,7 @@ export async function buildSite(onLine: (line: string) => void = () => {}): Prom
     await astro(['build', '--outDir', fresh], onLine);
     const { bad } = await badLinks(fresh);
     if (bad.length > 0) throw new Error(`links that lead nowhere:\n${bad.join('\n')}`);
+    await writeServiceWorker(fresh);
     await writeFile(join(fresh, '.made-of'), madeOf);
     await rm(siteFolder, { recursive: true, force: true });
     await rename(fresh, siteFolder);

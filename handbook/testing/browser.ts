@@ -1,10 +1,13 @@
 import { gzipSync } from 'node:zlib';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, chromium, type LaunchOptions, type Page } from 'playwright-core';
 import { type SiteServer, serveSite } from '../../packages/cli/src/site-server.ts';
 import { buildSite, isSiteFresh, siteFolder } from '../build.ts';
 
 /** Debian's Chromium; playwright-core downloads none. */
-const executablePath = '/usr/bin/chromium';
+export const browserOptions: LaunchOptions = {
+  executablePath: '/usr/bin/chromium',
+  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+};
 
 /** The site, served, with a browser in front of it. */
 export interface Site {
@@ -36,15 +39,17 @@ export interface Visit {
 export async function openSite(): Promise<Site> {
   if (!(await isSiteFresh())) await buildSite();
   const server: SiteServer = await serveSite(siteFolder, 0);
-  const browser = await chromium.launch({
-    executablePath,
-    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
-  });
+  const browser = await chromium.launch(browserOptions);
   return {
     url: server.url,
     browser,
     async visit(path, { width = 1280, theme = 'light' } = {}) {
-      const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: theme });
+      const context = await browser.newContext({
+        viewport: { width, height: 900 },
+        colorScheme: theme,
+        // It fetches the whole site, which is no part of what a page weighs.
+        serviceWorkers: 'block',
+      });
       const page = await context.newPage();
       const strangers: string[] = [];
       const complaints: string[] = [];

@@ -1,16 +1,23 @@
+import { execFile } from 'node:child_process';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { checkModule, showFile } from '@klpkit/author';
+import { readObjectModel } from '@klpkit/compare';
 import { inTemporaryFolder } from '@klpkit/host';
 import { addKernel } from '@klpkit/kernel';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generated } from '../../bench/check/large.ts';
+import { serveSite } from '../../packages/cli/src/site-server.ts';
 import { makeModule } from '../../packages/livepatch/src/testing/module.ts';
 import { siteFolder } from '../build.ts';
 import { badLinks, traces } from '../dist-checks.ts';
 import { chapters } from '../src/page-list.ts';
 import { isWritten } from '../src/sidebar.ts';
+import { violations } from './axe.ts';
 import { answer, openInWorkbench, openSite, type Site, type Visit } from './browser.ts';
+
+const run = promisify(execFile);
 
 let site: Site;
 beforeAll(async () => {
@@ -30,22 +37,6 @@ const kinds = {
   'the workbench': '/workbench/',
   'a page that is not there': '/no-such-page/',
 } as const;
-
-const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** What axe says against a page, in a form that reads well in a failed test. */
-async function violations({ page }: Pick<Visit, 'page'>): Promise<string[]> {
-  await page.evaluate(axeSource);
-  const found = await page.evaluate(async () => {
-    const { axe } = window as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await axe.run()).violations.map(
-      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
-    );
-  });
-  return found;
-}
 
 describe('the site', () => {
   test('has every page of the list', () => {
@@ -69,7 +60,7 @@ describe('the site', () => {
     test.each(['light', 'dark'] as const)('is accessible and keeps to itself (%s)', async (theme) => {
       const visit = await site.visit(path, { theme });
       expect(await visit.page.title()).not.toBe('');
-      expect(await violations(visit)).toEqual([]);
+      expect(await violations(visit.page)).toEqual([]);
       expect(visit.strangers).toEqual([]);
       if (kind !== 'a page that is not there') expect(visit.complaints).toEqual([]);
       await visit.page.context().close();
@@ -108,6 +99,44 @@ describe('the site', () => {
   });
 });
 
+describe('without a network, after the first visit', () => {
+  test('pages that nobody visited, the search and the workbench are there', async () => {
+    const server = await serveSite(siteFolder, 0);
+    const context = await site.browser.newContext();
+    const strangers: string[] = [];
+    context.on('request', (request) => {
+      if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(server.url))
+        strangers.push(request.url());
+    });
+    const page = await context.newPage();
+    try {
+      await page.goto(server.url);
+      await page.evaluate(async () => {
+        await navigator.serviceWorker.ready;
+      });
+      // The server is gone: whatever is shown now was kept.
+      await server.close();
+      await page.goto(`${server.url}creation/two-ways/`);
+      expect(await page.locator('h1').textContent()).toMatch(/two ways/i);
+      await page.locator('site-search input').waitFor({ state: 'attached' });
+      await page.locator('[data-open-modal]').click();
+      await page.locator('dialog[open] input').fill('inlined into some callers');
+      await page.locator('.pagefind-ui__result-link', { hasText: 'KLP102' }).first().waitFor();
+      await page.goto(`${server.url}workbench/`);
+      await page.getByRole('button', { name: 'Two objects' }).click();
+      expect(await answer(page)).toBeDefined();
+      await page.getByRole('button', { name: 'sess_valid' }).first().click();
+      await page.locator('dialog.code td.mod, dialog.code td.add').first().waitFor();
+      await page.goto(`${server.url}no-such-page/`);
+      expect(await page.title()).toMatch(/404/);
+      expect(strangers).toEqual([]);
+    } finally {
+      await context.close();
+      await server.close().catch(() => undefined);
+    }
+  });
+});
+
 describe('the workbench', () => {
   let visit: Visit;
   const title = () => visit.page.locator('h2.opened').textContent();
@@ -131,35 +160,126 @@ describe('the workbench', () => {
   });
 
   test('opens a kernel image and finds a symbol of it', async () => {
+    const { page } = await site.visit('/workbench/');
     const kernel = await addKernel('debian:6.12.117+deb12-amd64');
-    const milliseconds = await openInWorkbench(visit.page, [kernel.vmlinuz]);
+    const milliseconds = await openInWorkbench(page, [kernel.vmlinuz]);
     console.log(`workbench: the kernel image ${kernel.release} in ${milliseconds} ms`);
-    expect(await title()).toMatch(/a kernel image$/);
-    expect(await visit.page.locator('dd', { hasText: kernel.release }).first().textContent()).toContain(
+    expect(await page.locator('h2.opened').textContent()).toMatch(/a kernel image$/);
+    expect(await page.locator('dd', { hasText: kernel.release }).first().textContent()).toContain(
       'Linux version',
     );
-    await visit.page.getByLabel('Search Symbols').fill('cmdline_proc_show');
-    await visit.page.getByRole('button', { name: 'cmdline_proc_show', exact: true }).click();
-    await visit.page
+    await page.getByLabel('Search Symbols').fill('cmdline_proc_show');
+    await page.getByRole('button', { name: 'cmdline_proc_show', exact: true }).click();
+    await page
       .locator('dialog.code td', { hasText: /^call seq_/ })
       .first()
       .waitFor();
-    await visit.page.keyboard.press('Escape');
+    expect(await violations(page)).toEqual([]);
+    await page.context().close();
   });
 
-  test('refuses what it cannot read with one line, and goes on', async () => {
+  describe('a livepatch held against a kernel image', () => {
+    const name = 'klp301.ko';
+    const release = '6.12.117+deb12-amd64';
+    const findings = (page: Visit['page']) =>
+      page
+        .locator('.finding .what')
+        .evaluateAll((list) => list.map((one) => (one.textContent ?? '').replace(/\s+/g, ' ').trim()));
+
+    test('is told what klpkit check --kernel tells, and what the image cannot answer is named', async () => {
+      const kernel = await addKernel(`debian:${release}`);
+      const { page } = await site.visit('/workbench/');
+      await openInWorkbench(page, [join(siteFolder, 'examples', name)]);
+      const alone = await findings(page);
+      await openInWorkbench(page, [join(siteFolder, 'examples', name), kernel.vmlinuz]);
+      expect(await page.locator('h2.opened').textContent()).toMatch(
+        /^klp301\.ko: a livepatch, held against vmlinuz/,
+      );
+      const held = await findings(page);
+      expect(held.length, 'premise: the kernel tells more than the file').toBeGreaterThan(alone.length);
+      const bytes = new Uint8Array(await readFile(join(siteFolder, 'examples', name)));
+      const { judgement } = await checkModule(name, bytes, { kernel });
+      const words = { error: 'Error', warning: 'Warning', note: 'Note' } as const;
+      const told = judgement.findings.map(
+        ({ id, severity, certainty, what }) =>
+          `${words[severity]} ${id}${certainty && certainty !== 'certain' ? ` (${certainty})` : ''}: ${what}`,
+      );
+      expect(held.filter((one) => !told.includes(one))).toEqual([]);
+      const unchecked = (await page.locator('.unchecked').textContent()) ?? '';
+      expect(unchecked).toContain('the configuration of the kernel');
+      // What only the command line finds is among what the page says that it did not check.
+      const more = judgement.findings.filter((_, index) => !held.includes(told[index]));
+      expect(more.filter(({ id }) => !unchecked.includes(id))).toEqual([]);
+      expect(await violations(page)).toEqual([]);
+      await page.context().close();
+    });
+
+    test('shows the shipped code beside the new one, in either order, and lets the kernel go', async () => {
+      const kernel = await addKernel(`debian:${release}`);
+      const { page } = await site.visit('/workbench/');
+      await openInWorkbench(page, [kernel.vmlinuz]);
+      await openInWorkbench(page, [join(siteFolder, 'examples', name)]);
+      expect(await page.locator('h2.opened').textContent()).toMatch(/held against vmlinuz/);
+      const old = page.locator('#table-patched td button').first();
+      await old.click();
+      const dialog = page.locator('dialog.code[open]');
+      await dialog.waitFor();
+      expect(await dialog.locator('thead').textContent()).toMatch(/shipped.*livepatch/);
+      expect(await dialog.locator('td.mod, td.add, td.del').count()).toBeGreaterThan(0);
+      await page.keyboard.press('Escape');
+      await page.getByRole('button', { name: /^Without vmlinuz/ }).click();
+      await page.locator('h2.opened', { hasText: /^klp301\.ko: a livepatch$/ }).waitFor();
+      await openInWorkbench(page, [kernel.vmlinuz]);
+      expect(await page.locator('h2.opened').textContent(), 'the other order').toMatch(
+        /held against vmlinuz/,
+      );
+      await openInWorkbench(page, [join(siteFolder, 'examples/klp102-before.o')]);
+      expect(await page.locator('h2.opened').textContent(), 'an object stands alone').toBe(
+        'klp102-before.o: an object',
+      );
+      await page.context().close();
+    });
+  });
+
+  test('refuses what it cannot read with the line of the command, and goes on', async () => {
     const good = await readFile(join(siteFolder, 'examples/klp301.ko'));
-    const damaged = good.subarray(0, good.length - 700);
-    expect(await openInWorkbench(visit.page, [{ name: 'damaged.ko', bytes: damaged }])).toBeUndefined();
-    expect(await alert()).toMatch(/^damaged\.ko: elf: .* the file at 0x[0-9a-f]+$/);
-    const foreign = { name: 'notes.txt', bytes: new TextEncoder().encode('no program at all') };
-    expect(await openInWorkbench(visit.page, [foreign])).toBeUndefined();
-    expect(await alert()).toMatch(
-      /^notes\.txt: expected a module, an object or a kernel image; it begins with 6e 6f/,
-    );
+    const kernel = await addKernel('debian:6.12.117+deb12-amd64');
+    const image = new Uint8Array(await readFile(kernel.vmlinuz));
+    const damaged = image.slice();
+    damaged.fill(0x5a, 0x10000, 0x20000);
+    const lineOf = (work: () => unknown) =>
+      (async () => work())().then(
+        () => 'nothing is wrong',
+        (error: Error) => error.message,
+      );
+    const check = (name: string, bytes: Uint8Array) => lineOf(() => checkModule(name, bytes));
+    const object = async (name: string, bytes: Uint8Array) =>
+      `${name}: ${await lineOf(() => readObjectModel(bytes))}`;
+    const show = (name: string, bytes: Uint8Array) => lineOf(() => showFile(name, bytes));
+    const lto = async (compiler: string) =>
+      inTemporaryFolder('klpkit-site-', async (folder) => {
+        await writeFile(join(folder, 'a.c'), 'int twice(int x) { return 2 * x; }\n');
+        await run(compiler, ['-O2', '-flto', '-c', 'a.c', '-o', 'a.o'], { cwd: folder });
+        return new Uint8Array(await readFile(join(folder, 'a.o')));
+      });
+    const cases: [string, Uint8Array, typeof check, RegExp][] = [
+      ['cut.ko', good.subarray(0, good.length - 700), check, /^cut\.ko: elf: .* the file .*0x[0-9a-f]+$/],
+      ['notes.txt', new TextEncoder().encode('no program at all'), check, /it begins with 6e 6f/],
+      ['empty.ko', new Uint8Array(0), check, /it begins with nothing/],
+      ['bitcode.o', await lto('clang-19'), object, /LLVM bitcode/],
+      ['gimple.o', await lto('gcc-12'), object, /gcc's intermediate code/],
+      ['cut-vmlinuz', image.subarray(0, 4_000_000), show, /bzImage: the payload is .* the file ends at/],
+      ['damaged-vmlinuz', damaged, show, /^damaged-vmlinuz: [a-z0-9]+: /],
+    ];
+    for (const [name, bytes, command, words] of cases) {
+      const line = await command(name, bytes);
+      expect(line, 'premise').toMatch(words);
+      expect(await openInWorkbench(visit.page, [{ name, bytes }]), name).toBeUndefined();
+      expect(await alert()).toBe(line);
+    }
     expect(await openInWorkbench(visit.page, [{ name: 'good.ko', bytes: good }])).toBeDefined();
     expect(await title()).toBe('good.ko: a livepatch');
-    expect(await violations(visit)).toEqual([]);
+    expect(await violations(visit.page)).toEqual([]);
     expect(await visit.page.locator('[data-part="alert"]').isVisible()).toBe(false);
   });
 
@@ -209,8 +329,8 @@ describe('the workbench', () => {
     await page.keyboard.press('Enter');
     const dialog = page.locator('dialog.code[open]');
     await dialog.waitFor();
-    expect(await dialog.locator('tr.changed, tr.added').count()).toBeGreaterThan(2);
-    expect(await violations({ page })).toEqual([]);
+    expect(await dialog.locator('td.mod, td.add').count()).toBeGreaterThan(2);
+    expect(await violations(page)).toEqual([]);
     await page.keyboard.type('je ');
     await page.keyboard.press('Enter');
     expect(await dialog.locator('.found').textContent()).toMatch(/^\d of \d$/);

@@ -1,4 +1,5 @@
-import type { CodeView, GraphView, Request, Response, TableView, View } from './protocol.ts';
+import type { CodeView, TableView } from '../../../packages/author/src/report/parts/index.ts';
+import type { Request, Response, View } from './protocol.ts';
 
 /** A request without its number. */
 type Ask = Request extends infer One ? (One extends { id: number } ? Omit<One, 'id'> : never) : never;
@@ -53,10 +54,19 @@ export class Client {
     });
   }
 
-  /** Opens one file or two. @throws {Refused} */
+  /**
+   * Opens one file or two. A livepatch and a kernel image are held against each other, also when they come one after the other.
+   *
+   * @throws {Refused}
+   */
   async open(files: readonly { name: string; blob: Blob }[]): Promise<{ view: View; milliseconds: number }> {
     if (this.#waiting.size > 0) this.#restart('another file was opened meanwhile');
     return (await this.#ask({ type: 'open', files })) as { view: View; milliseconds: number } & Response;
+  }
+
+  /** The livepatch that is open without the kernel that it is held against. @throws {Refused} */
+  async letGo(): Promise<{ view: View; milliseconds: number }> {
+    return (await this.#ask({ type: 'let-go' })) as { view: View; milliseconds: number } & Response;
   }
 
   /** Rows of a table that hold the words of a query. @throws {Refused} */
@@ -65,10 +75,10 @@ export class Client {
     return (answer as Response & { table: TableView }).table;
   }
 
-  /** Who calls whom. @throws {Refused} */
-  async graph(): Promise<GraphView> {
+  /** Who calls whom, as markup. @throws {Refused} */
+  async graph(): Promise<string> {
     const answer = await this.#ask({ type: 'graph' });
-    return (answer as Response & { graph: GraphView }).graph;
+    return (answer as Response & { graph: string }).graph;
   }
 
   /** The code behind a key of a cell. @throws {Refused} */

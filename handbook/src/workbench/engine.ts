@@ -1,6 +1,5 @@
 import { readObjectModel } from '@klpkit/compare';
 import {
-  detectCompression,
   type ElfFile,
   ET,
   FormatError,
@@ -9,11 +8,10 @@ import {
   readElf,
   readModuleBytes,
 } from '@klpkit/formats';
-import { graphOf } from './graph.ts';
-import { openImage } from './kernel-image.ts';
+import { graphOf, objectTables, pieceCode, plural } from '../../../packages/author/src/report/parts/index.ts';
+import { openKernel, type ReadKernel, readKernel } from './kernel-image.ts';
 import { openModule, type ReadModule, readModule } from './livepatch.ts';
-import { objectTables, pieceCode } from './object-tables.ts';
-import { type Opened, plural } from './opened.ts';
+import type { Opened } from './opened.ts';
 import { type NamedObject, openComparison, openUpgrade } from './pair.ts';
 import { sizeText } from './protocol.ts';
 
@@ -26,27 +24,68 @@ export interface NamedBytes {
 type Read =
   | { readonly is: 'module'; readonly module: ReadModule }
   | { readonly is: 'object'; readonly object: NamedObject; readonly sizeBytes: number }
-  | { readonly is: 'kernel'; readonly opened: Opened };
+  | { readonly is: 'kernel'; readonly kernel: ReadKernel };
+
+/** What stays open for the next file: a livepatch and a kernel image are held against each other whenever both are there. */
+export interface Kept {
+  readonly livepatch?: ReadModule;
+  readonly kernel?: ReadKernel;
+}
 
 /**
- * Opens one file, or two that are to be held against each other: objects before and after, livepatches older and newer. What a file is
- * is told by its bytes.
+ * Opens one file, or two that are to be held against each other: objects before and after, livepatches older and newer, a livepatch and the image
+ * of its kernel in either order. What a file is is told by its bytes.
  *
+ * @param kept what was open before
  * @throws {FormatError} for a file that is none of these, or damaged; and for two that do not go together
  */
-export async function open(files: readonly NamedBytes[]): Promise<Opened> {
+export async function open(
+  files: readonly NamedBytes[],
+  kept: Kept = {},
+): Promise<{ readonly opened: Opened; readonly kept: Kept }> {
   const [first, second] = await Promise.all(files.slice(0, 2).map(readNamed));
   if (first === undefined) throw new FormatError('no file was given');
-  if (second === undefined) return openOne(first);
-  if (first.is === 'object' && second.is === 'object') return openComparison(first.object, second.object);
-  if (first.is === 'module' && second.is === 'module') {
-    if (first.module.isLivepatch && second.module.isLivepatch)
-      return openUpgrade(first.module, second.module);
-    return openComparison(modelOf(first.module), modelOf(second.module));
+  if (second === undefined) {
+    const now = keptOf(first, kept);
+    return now.livepatch || now.kernel
+      ? { opened: openKept(now), kept: now }
+      : { opened: openOne(first), kept: now };
   }
+  if (first.is === 'object' && second.is === 'object')
+    return { opened: openComparison(first.object, second.object), kept: {} };
+  if (first.is === 'module' && second.is === 'module') {
+    const isUpgrade = first.module.isLivepatch && second.module.isLivepatch;
+    return {
+      opened: isUpgrade
+        ? openUpgrade(first.module, second.module)
+        : openComparison(modelOf(first.module), modelOf(second.module)),
+      kept: {},
+    };
+  }
+  const both = keptOf(second, keptOf(first, {}));
+  if (both.livepatch && both.kernel) return { opened: openKept(both), kept: both };
   throw new FormatError(
-    `${files[0].name} is ${words[first.is]} and ${files[1].name} is ${words[second.is]}: open two objects, before and after, or two livepatches, older and newer`,
+    `${files[0].name} is ${wordsFor(first)} and ${files[1].name} is ${wordsFor(second)}: open two objects, before and after, two livepatches, older and newer, or a livepatch and a kernel image`,
   );
+}
+
+/** What is open with one more file: a module that is no livepatch, or an object, stands alone. */
+function keptOf(read: Read, { livepatch, kernel }: Kept): Kept {
+  if (read.is === 'kernel') return { ...(livepatch ? { livepatch } : {}), kernel: read.kernel };
+  if (read.is === 'module' && read.module.isLivepatch)
+    return { livepatch: read.module, ...(kernel ? { kernel } : {}) };
+  return {};
+}
+
+/** Shows what is kept. */
+export function openKept({ livepatch, kernel }: Kept): Opened {
+  if (livepatch) return openModule(livepatch, kernel);
+  if (kernel) return openKernel(kernel);
+  throw new FormatError('no file is open');
+}
+
+function wordsFor(read: Read): string {
+  return read.is === 'module' && read.module.isLivepatch ? 'a livepatch' : words[read.is];
 }
 
 const words = { module: 'a module', object: 'an object', kernel: 'a kernel image' } as const;
@@ -57,7 +96,7 @@ function modelOf({ name, evidence: { model } }: ReadModule): NamedObject {
 }
 
 function openOne(read: Read): Opened {
-  if (read.is === 'kernel') return read.opened;
+  if (read.is === 'kernel') return openKernel(read.kernel);
   if (read.is === 'module') return openModule(read.module);
   const { name, model } = read.object;
   const functions = model.pieces.filter(({ kind }) => kind === 'function').length;
@@ -89,17 +128,14 @@ async function readNamed(file: NamedBytes): Promise<Read> {
 }
 
 async function readFile({ name, bytes }: NamedBytes): Promise<Read> {
-  if (bytes.length === 0) throw new FormatError('the file is empty');
   if (isBootImage(bytes))
-    return { is: 'kernel', opened: openImage(name, bytes.length, await readBzImage(bytes)) };
-  if (!isElf(bytes) && detectCompression(bytes) === undefined)
-    throw new FormatError(
-      `expected a module, an object or a kernel image; it begins with ${[...bytes.subarray(0, 6)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')}`,
-    );
+    return { is: 'kernel', kernel: readKernel(name, bytes.length, await readBzImage(bytes)) };
+  // Refuses what is neither, in the words of `klpkit compare` for the compiler's own code and of `klpkit check` for everything else.
+  if (isBitcode(bytes)) readObjectModel(bytes);
   const plain = await readModuleBytes(bytes);
   const elf = readElf(plain);
   if (elf.type !== ET.REL)
-    return { is: 'kernel', opened: openImage(name, bytes.length, await readBzImage(plain)) };
+    return { is: 'kernel', kernel: readKernel(name, bytes.length, await readBzImage(plain)) };
   if (isModule(elf)) return { is: 'module', module: readModule(name, plain, elf) };
   return { is: 'object', object: { name, model: readObjectModel(plain) }, sizeBytes: plain.length };
 }
@@ -108,8 +144,10 @@ function isModule(elf: ElfFile): boolean {
   return ['.modinfo', '.gnu.linkonce.this_module'].some((name) => findSection(elf, name) !== undefined);
 }
 
-function isElf(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
+/** LLVM's, plain or in its wrapper. */
+function isBitcode(bytes: Uint8Array): boolean {
+  const magic = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return magic === '4243c0de' || magic === 'dec0170b';
 }
 
 /** `HdrS` of the x86 boot protocol, at 0x202. */

@@ -1,12 +1,19 @@
 import type { ObjectModel } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
 import type { Unchecked } from '@klpkit/pitfalls';
-import { pageOf, plural } from './opened.ts';
-import type { FindingView, View } from './protocol.ts';
+import {
+  type FindingView,
+  plural,
+  type UncheckedView,
+} from '../../../packages/author/src/report/parts/index.ts';
+import { pageOf } from './opened.ts';
+import type { View } from './protocol.ts';
 
 /** What a pitfall's rule lacked, in the words of somebody who has only the file. */
 const lacking: Readonly<Record<string, string>> = {
-  kernel: 'the kernel that it is for: klpkit check --kernel',
+  kernel: 'the kernel that it is for: open its image beside it',
+  configuration: 'the configuration of the kernel, which its image does not hold: klpkit check --kernel',
+  operands: 'rules for the instructions of this machine',
   placement: "the kernel's source: klpkit check --sources",
   older: 'the livepatch that it replaces: open both together',
   tables: 'the tables of a livepatch',
@@ -17,13 +24,19 @@ const lacking: Readonly<Record<string, string>> = {
   types: 'types: compile with -gbtf',
 };
 
-/** Findings and what was not checked, for the page. `code` says which function's code a finding is about. */
+/**
+ * Findings and what was not checked, for the page.
+ *
+ * @param code says which function's code a finding is about
+ * @param more what else was not looked for
+ */
 export function judged(
   {
     findings,
     unchecked,
   }: { readonly findings: readonly Finding[]; readonly unchecked: readonly Unchecked[] },
   code: (finding: Finding) => string | undefined = () => undefined,
+  more: readonly UncheckedView[] = [],
 ): Pick<View, 'findings' | 'unchecked'> {
   const by = new Map<string, string[]>();
   for (const { id, missing } of unchecked) {
@@ -36,7 +49,7 @@ export function judged(
       const key = code(finding);
       return { ...finding, ...(href ? { href } : {}), ...(key === undefined ? {} : { code: key }) };
     }),
-    unchecked: [...by].map(([missing, ids]) => ({ missing, ids: ids.sort() })),
+    unchecked: [...[...by].map(([missing, ids]) => ({ missing, ids: ids.sort() })), ...more],
   };
 }
 

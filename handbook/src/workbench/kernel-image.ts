@@ -1,6 +1,8 @@
-import { archOf } from '@klpkit/compare';
+import { imageText, listShipped, sectionAt } from '@klpkit/compare';
 import {
+  type Btf,
   type ElfFile,
+  type ExportedSymbol,
   FormatError,
   findSection,
   type KernelSymbols,
@@ -9,31 +11,67 @@ import {
   readElf,
   readExports,
   readKallsyms,
-  type Section,
-  SHT,
   sectionBytes,
 } from '@klpkit/formats';
-import { layoutFromBtf } from '@klpkit/livepatch';
-import { hex, type Opened, plural } from './opened.ts';
-import { type Cell, type CodeView, sizeText } from './protocol.ts';
-import { type Table, tableOf } from './table.ts';
+import { type KlpLayout, layoutFromBtf } from '@klpkit/livepatch';
+import {
+  type Cell,
+  type CodeView,
+  hex,
+  number,
+  plural,
+  type Table,
+  tableOf,
+} from '../../../packages/author/src/report/parts/index.ts';
+import type { Opened } from './opened.ts';
+import { sizeText } from './protocol.ts';
 
-/** Bytes of one function that are disassembled; none of the kernel comes near. */
-const longestFunction = 1 << 20;
+/** A kernel image that is unpacked and read. */
+export interface ReadKernel {
+  readonly name: string;
+  /** Of the file. */
+  readonly fileBytes: number;
+  readonly compression: string;
+  readonly elf: ElfFile;
+  readonly symbols: KernelSymbols;
+  /** Absent when the image's table of exports is not understood. */
+  readonly exports?: ReadonlyMap<string, ExportedSymbol>;
+  readonly btf?: Btf;
+  /** How the structures of livepatches are laid out, where its types tell. */
+  readonly layout?: KlpLayout;
+  /** `Linux version …`. */
+  readonly banner?: string;
+}
 
-/** Opens a kernel image that is unpacked already. @throws {FormatError} for one without table of symbols */
-export function openImage(
+/** Reads a kernel image that is unpacked already. @throws {FormatError} for one without table of symbols */
+export function readKernel(
   name: string,
   fileBytes: number,
   image: Awaited<ReturnType<typeof readBzImage>>,
-): Opened {
+): ReadKernel {
   const elf = readElf(image.vmlinux);
   const symbols = readKallsyms(elf);
   const types = findSection(elf, '.BTF');
   const btf = types && readBtf(sectionBytes(elf, types));
-  const exported = ifReadable(() => readExports(elf));
-  const functions = countFunctions(symbols);
+  const exports = ifReadable(() => readExports(elf));
   const layout = btf && ifReadable(() => layoutFromBtf(btf));
+  const banner = ifReadable(() => imageText({ elf, symbols }, 'linux_banner'))?.trim();
+  return {
+    name,
+    fileBytes,
+    compression: image.compression,
+    elf,
+    symbols,
+    ...(exports ? { exports } : {}),
+    ...(btf ? { btf } : {}),
+    ...(layout ? { layout } : {}),
+    ...(banner === undefined ? {} : { banner }),
+  };
+}
+
+/** A kernel image for the page. */
+export function openKernel(kernel: ReadKernel): Opened {
+  const { name, fileBytes, compression, elf, symbols, exports, btf, layout, banner } = kernel;
   return {
     view: {
       kind: 'kernel',
@@ -42,24 +80,27 @@ export function openImage(
         ? { tone: 'good', text: 'this kernel can be livepatched: its types have struct klp_patch' }
         : { tone: 'warning', text: 'nothing shows that this kernel is built with CONFIG_LIVEPATCH' },
       facts: [
-        ['Version', bannerOf(elf, symbols) ?? 'not found'],
+        ['Version', banner ?? 'not found'],
         [
           'File',
-          `${sizeText(fileBytes)}, ${image.compression === 'none' ? 'not compressed' : `packed with ${image.compression}`}`,
+          `${sizeText(fileBytes)}, ${compression === 'none' ? 'not compressed' : `packed with ${compression}`}`,
         ],
-        ['Unpacked', sizeText(image.vmlinux.length)],
-        [
-          'Symbols',
-          `${symbols.count.toLocaleString('en')}, of which ${functions.toLocaleString('en')} are in code`,
-        ],
-        ['Exports', exported ? exported.size.toLocaleString('en') : 'not found'],
-        ['Types (BTF)', btf ? btf.count.toLocaleString('en') : 'none'],
+        ['Unpacked', sizeText(elf.bytes.length)],
+        ['Symbols', `${number(symbols.count)}, of which ${number(countFunctions(symbols))} are in code`],
+        ['Exports', exports ? number(exports.size) : 'not found'],
+        ['Types (BTF)', btf ? number(btf.count) : 'none'],
         ...(layout ? ([['struct klp_func', plural(layout.func.size, 'byte')]] as [string, string][]) : []),
       ],
     },
-    tables: [symbolTable(elf, symbols), ...(exported ? [exportTable([...exported.values()])] : [])],
-    code: (key) => symbolCode(elf, symbols, key),
+    tables: kernelTables(kernel),
+    code: (key) => symbolCode(kernel, key),
   };
+}
+
+/** Symbols and exports of a kernel. */
+export function kernelTables(kernel: ReadKernel): Table[] {
+  const { exports } = kernel;
+  return [symbolTable(kernel), ...(exports ? [exportTable([...exports.values()])] : [])];
 }
 
 function ifReadable<T>(read: () => T): T | undefined {
@@ -79,7 +120,7 @@ function countFunctions({ count, type }: KernelSymbols): number {
   return functions;
 }
 
-function symbolTable(elf: ElfFile, symbols: KernelSymbols): Table {
+function symbolTable({ elf, symbols }: ReadKernel): Table {
   return {
     id: 'symbols',
     title: 'Symbols',
@@ -93,7 +134,7 @@ function symbolTable(elf: ElfFile, symbols: KernelSymbols): Table {
       const letter = String.fromCharCode(symbols.type[index]);
       const hasCode = isCode(symbols.type[index]) && sectionAt(elf, symbols.address[index]) !== undefined;
       return [
-        hasCode ? { text: name, code: String(index) } : name,
+        hasCode ? { text: name, code: `symbol-${index}` } : name,
         hex(symbols.address[index]),
         `${letter}, ${/[a-z]/.test(letter) ? 'static' : 'global'} ${isCode(symbols.type[index]) ? 'code' : 'data'}`,
         same.length === 1 ? 'the only one' : `${same.indexOf(index) + 1} of ${same.length}`,
@@ -103,14 +144,7 @@ function symbolTable(elf: ElfFile, symbols: KernelSymbols): Table {
   };
 }
 
-function exportTable(
-  exported: readonly {
-    readonly name: string;
-    readonly crc: number | undefined;
-    readonly gpl: boolean;
-    readonly namespace: string | undefined;
-  }[],
-): Table {
+function exportTable(exported: readonly ExportedSymbol[]): Table {
   return {
     ...tableOf('exports', 'Exports', ['Symbol', 'Checksum', 'For', 'Namespace'], []),
     count: exported.length,
@@ -127,64 +161,16 @@ function exportTable(
   };
 }
 
-function sectionAt(elf: ElfFile, address: number): Section | undefined {
-  return elf.sections.find(
-    (one) =>
-      one.type !== SHT.NOBITS &&
-      one.address !== 0 &&
-      one.address <= address &&
-      address < one.address + one.size,
-  );
-}
-
-function bannerOf(elf: ElfFile, symbols: KernelSymbols): string | undefined {
-  const [index] = symbols.find('linux_banner');
-  const address = index === undefined ? undefined : symbols.address[index];
-  const section = address === undefined ? undefined : sectionAt(elf, address);
-  if (address === undefined || !section) return undefined;
-  const bytes = sectionBytes(elf, section)
-    .subarray(address - section.address)
-    .subarray(0, 1024);
-  const end = bytes.indexOf(0);
-  return end < 0 ? undefined : new TextDecoder('latin1').decode(bytes.subarray(0, end)).trim();
-}
-
-/** The code from a symbol to the next one, with the names of what it calls. */
-function symbolCode(elf: ElfFile, symbols: KernelSymbols, key: string): CodeView | undefined {
-  const index = /^\d+$/.test(key) ? Number(key) : -1;
-  if (index < 0 || index >= symbols.count) return undefined;
-  const start = symbols.address[index];
-  const section = sectionAt(elf, start);
-  if (!section) return undefined;
-  let next = symbols.indexAt(start) + 1;
-  while (next < symbols.count && symbols.address[next] === start) next++;
-  const end = Math.min(
-    next < symbols.count ? symbols.address[next] : section.address + section.size,
-    section.address + section.size,
-    start + longestFunction,
-  );
-  const code = sectionBytes(elf, section).subarray(start - section.address, end - section.address);
-  const arch = archOf(elf);
-  const branches = new Map(arch.steps(code).map(({ offset, branch }) => [offset, branch?.target]));
-  const nameAt = (target: number): string => {
-    if (target >= 0 && target < code.length) return `+${hex(target)}`;
-    const at = symbols.indexAt(start + target);
-    if (at < 0) return hex(start + target);
-    const distance = start + target - symbols.address[at];
-    return distance === 0 ? symbols.name(at) : `${symbols.name(at)}+${hex(distance)}`;
-  };
-  const name = symbols.name(index);
-  const rows = arch.instructions(code).map(({ offset, text, mnemonic }) => {
-    const target = branches.get(offset);
-    return {
-      kind: 'same',
-      after: { offset, text: target === undefined ? text : `${mnemonic} ${nameAt(target)}` },
-    } as const;
-  });
+/** The code from a symbol to the next one, with names in place of addresses; `undefined` for a key that is no symbol's. */
+export function symbolCode(kernel: ReadKernel, key: string): CodeView | undefined {
+  const index = /^symbol-\d+$/.test(key) ? Number(key.slice('symbol-'.length)) : -1;
+  if (index < 0 || index >= kernel.symbols.count) return undefined;
+  const listing = listShipped(kernel, index);
+  if (!listing) return undefined;
+  const name = kernel.symbols.name(index);
   return {
     title: name,
-    caption: `${name} at ${hex(start)}, as shipped: ${plural(code.length, 'byte')} up to the next symbol`,
-    isPair: false,
-    rows,
+    caption: `${name} at ${hex(kernel.symbols.address[index])}, as shipped: ${plural(listing.size, 'byte')} up to the next symbol`,
+    rows: listing.lines.map((line) => ({ kind: 'same', after: line })),
   };
 }

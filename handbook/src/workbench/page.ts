@@ -1,8 +1,6 @@
 import { Client, Refused } from './client.ts';
-import { make } from './dom.ts';
-import { tooLarge } from './protocol.ts';
-import { showCode } from './show-code.ts';
-import { showView } from './show-view.ts';
+import { tooLarge, type View } from './protocol.ts';
+import { showCode, showView } from './show.ts';
 
 type NamedFile = { readonly name: string; readonly blob: Blob };
 
@@ -42,22 +40,25 @@ export function startWorkbench(root: HTMLElement): void {
     const names = files.map(({ name }) => name).join(' and ');
     status.textContent = `reading ${names} …`;
     root.dataset.state = 'busy';
+    await show(files, names, mine, start, () => client.open(files));
+  };
+
+  /** Shows what the worker answers, unless something else was asked for meanwhile. */
+  const show = async (
+    files: readonly NamedFile[],
+    names: string,
+    mine: number,
+    start: number,
+    ask: () => Promise<{ view: View; milliseconds: number }>,
+  ) => {
     try {
-      const { view, milliseconds } = await client.open(files);
+      const { view, milliseconds } = await ask();
       if (mine !== round) return;
-      const title = make('h2', { tabindex: '-1', class: 'opened' }, view.title);
-      const code = (key: string) => {
-        client.code(key).then(
-          (shown) => showCode(root, shown),
-          (error: unknown) => refuse(lineOf(error)),
-        );
-      };
-      const search = (table: string, query: string) => client.search(table, query);
-      result.replaceChildren(
-        title,
-        more(files),
-        ...showView(view, { search, code, graph: () => client.graph() }),
-      );
+      const title = document.createElement('h2');
+      title.tabIndex = -1;
+      title.className = 'opened';
+      title.textContent = view.title;
+      result.replaceChildren(title, more(files, view), showView(view, client));
       status.textContent = `${names}: read in ${Math.round(milliseconds)} ms`;
       root.dataset.state = 'shown';
       root.dataset.milliseconds = String(Math.round(performance.now() - start));
@@ -68,24 +69,49 @@ export function startWorkbench(root: HTMLElement): void {
     }
   };
 
-  /** Below the title: hold another file against this one, or turn the two round. */
-  const more = (files: readonly NamedFile[]): HTMLElement => {
-    if (files.length === 2) {
-      const swap = make('button', { type: 'button' }, 'Turn the two round');
-      swap.addEventListener('click', () => open([...files].reverse()));
-      return make('p', { class: 'more' }, swap);
+  /** Below the title: hold another file against this one, turn the two round, or let the kernel go. */
+  const more = (files: readonly NamedFile[], { kind, heldAgainst }: View): HTMLElement => {
+    const line = document.createElement('p');
+    line.className = 'more';
+    const button = (text: string, press: () => void) => {
+      const one = document.createElement('button');
+      one.type = 'button';
+      one.textContent = text;
+      one.addEventListener('click', press);
+      line.append(one);
+    };
+    if (heldAgainst !== undefined) {
+      button(`Without ${heldAgainst}`, () => {
+        const name = 'the livepatch alone';
+        show([], name, ++round, performance.now(), () => client.letGo());
+      });
+    } else if (files.length === 2) button('Turn the two round', () => open([...files].reverse()));
+    else if (files.length === 1) {
+      const label = document.createElement('label');
+      label.className = 'button';
+      const second = document.createElement('input');
+      second.type = 'file';
+      second.className = 'sr-only';
+      second.addEventListener('change', () => {
+        open([...files, ...named(second.files)]);
+      });
+      label.append(
+        kind === 'kernel' ? 'Hold a livepatch against it…' : 'Hold a second file against it…',
+        second,
+      );
+      line.append(label);
     }
-    const second = make('input', { type: 'file', class: 'sr-only' });
-    second.addEventListener('change', () => {
-      open([...files, ...named(second.files)]);
-    });
-    return make(
-      'p',
-      { class: 'more' },
-      make('label', { class: 'button' }, 'Hold a second file against it…', second),
-    );
+    return line;
   };
 
+  result.addEventListener('click', ({ target }) => {
+    const key = target instanceof Element && target.closest<HTMLElement>('[data-code]')?.dataset.code;
+    if (typeof key !== 'string') return;
+    client.code(key).then(
+      (shown) => showCode(root, shown),
+      (error: unknown) => refuse(lineOf(error)),
+    );
+  });
   pick.addEventListener('change', () => {
     open(named(pick.files));
     // The same file may be picked again, changed meanwhile.

@@ -23,13 +23,20 @@ import {
   waitingFunctions,
   worstFirst,
 } from '@klpkit/pitfalls';
-import { graphOf } from './graph.ts';
+import {
+  type Cell,
+  type CodeView,
+  graphOf,
+  hex,
+  objectTables,
+  pieceCode,
+  plural,
+  type Tone,
+  tableOf,
+} from '../../../packages/author/src/report/parts/index.ts';
 import { judged, verdictOf } from './judged.ts';
 import type { ReadModule } from './livepatch.ts';
-import { objectTables } from './object-tables.ts';
-import { hex, type Opened, plural } from './opened.ts';
-import type { Cell, CodeView, Tone } from './protocol.ts';
-import { tableOf } from './table.ts';
+import type { Opened } from './opened.ts';
 
 /** An object with the name of its file. */
 export interface NamedObject {
@@ -90,7 +97,7 @@ export function openComparison(before: NamedObject, after: NamedObject): Opened 
       ),
       ...objectTables(after.model).map((table) => ({ ...table, title: `${table.title} (after)` })),
     ].filter(({ count }) => count > 0),
-    code: (key) => changeCode(comparison, touched, key) ?? afterCode(after.model, key),
+    code: (key) => changeCode(comparison, touched, key) ?? pieceCode(after.model, key),
     graph: () => graphOf(after.model, new Set(touched.map(({ name, after }) => after?.name ?? name))),
   };
 }
@@ -142,20 +149,7 @@ function changeCode(
   return {
     title: change.name,
     caption: `${change.name}, before and after: ${differing === 0 ? 'every row is equal' : `${differing} of ${plural(rows.length, 'row')} differ`}`,
-    isPair: true,
     rows,
-  };
-}
-
-function afterCode(model: ObjectModel, key: string): CodeView | undefined {
-  const piece = /^\d+$/.test(key) ? model.pieces[Number(key)] : undefined;
-  if (piece?.kind !== 'function') return undefined;
-  const rows = listInstructions(model, piece, ({ name }) => name);
-  return {
-    title: piece.name,
-    caption: `${piece.name} of the object after`,
-    isPair: false,
-    rows: rows.map(({ offset, text }) => ({ kind: 'same', after: { offset, text } })),
   };
 }
 

@@ -1,5 +1,6 @@
+import type { Kept } from './engine.ts';
 import type { Opened } from './opened.ts';
-import type { Request, Response } from './protocol.ts';
+import type { Request, Response, View } from './protocol.ts';
 
 const scope = self as unknown as {
   onmessage: ((event: MessageEvent<Request>) => void) | null;
@@ -14,6 +15,7 @@ const load = () => {
 };
 
 let opened: Opened | undefined;
+let kept: Kept = {};
 
 scope.onmessage = ({ data }) => {
   answer(data).then(
@@ -25,9 +27,14 @@ load();
 
 async function answer(request: Request): Promise<Response> {
   const { id } = request;
-  const { open, searchTable, FormatError } = await load();
+  const { open, openKept, searchTable, graphMarkup, FormatError } = await load();
+  const viewOf = (shown: Opened): View => ({
+    ...shown.view,
+    tables: shown.tables.map((table) => searchTable(table)),
+    hasGraph: shown.graph !== undefined,
+  });
+  const start = performance.now();
   if (request.type === 'open') {
-    const start = performance.now();
     opened = undefined;
     const files = await Promise.all(
       request.files.map(async ({ name, blob }) => ({
@@ -35,10 +42,13 @@ async function answer(request: Request): Promise<Response> {
         bytes: new Uint8Array(await blob.arrayBuffer()),
       })),
     );
-    opened = await open(files);
-    const tables = opened.tables.map((table) => searchTable(table));
-    const view = { ...opened.view, tables, hasGraph: opened.graph !== undefined };
-    return { id, view, milliseconds: performance.now() - start };
+    ({ opened, kept } = await open(files, kept));
+    return { id, view: viewOf(opened), milliseconds: performance.now() - start };
+  }
+  if (request.type === 'let-go') {
+    kept = kept.livepatch ? { livepatch: kept.livepatch } : {};
+    opened = openKept(kept);
+    return { id, view: viewOf(opened), milliseconds: performance.now() - start };
   }
   if (!opened) throw new FormatError('no file is open');
   if (request.type === 'search') {
@@ -49,8 +59,7 @@ async function answer(request: Request): Promise<Response> {
   if (request.type === 'graph') {
     const graph = opened.graph?.();
     if (!graph) throw new FormatError('there are too many functions to draw, or none that calls another');
-    const { Graphviz } = await import('@hpcc-js/wasm-graphviz');
-    return { id, graph: { svg: (await Graphviz.load()).dot(graph.dot), words: graph.words } };
+    return { id, graph: graphMarkup(graph).text };
   }
   const code = opened.code(request.key);
   if (!code) throw new FormatError('there is no code to show');

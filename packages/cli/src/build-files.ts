@@ -22,7 +22,7 @@ export async function writeBuild(built: WrittenBuild, folder: string, file: stri
   const path = (suffix: string) => join(folder, `${file}${suffix}`);
   const files: BuildFiles = { module: path('.ko'), report: path('.json'), page: path('.html') };
   await writeFileAtomic(files.report, reportJson(built.report));
-  await writeFileAtomic(files.page, reportHtml(built.report, built.details));
+  await writeFileAtomic(files.page, reportHtml(built.report, built.details, built.ko));
   await writeFileAtomic(files.module, built.ko);
   return files;
 }

@@ -11,6 +11,6 @@ export {
 } from './evidence.ts';
 export { assessUnit, checkLivepatch, type Judgement, type Unchecked, worstFirst } from './judge.ts';
 export type { LivepatchNeed, Observation, Pitfall, Review, Rule, Step, UnitNeed } from './pitfall.ts';
-export { objectsOf, readEvidence } from './read.ts';
+export { type KnownKernel, objectsOf, readEvidence } from './read.ts';
 export { shadowUses } from './shadow.ts';
 export { waitingFunctions } from './waiting.ts';

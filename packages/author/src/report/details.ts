@@ -8,42 +8,17 @@ import {
 } from '@klpkit/compare';
 
 import { type EditedFile, editsOf } from './edits.ts';
+import type { CodeRow, SourceCell } from './parts/view.ts';
 
 import type { FunctionSource, SourceSide } from './source.ts';
 import type { UnitSource } from './why.ts';
-
-/** An instruction in a cell; the offset counts bytes from the start of the function. */
-export interface CodeCell {
-  readonly offset: number;
-  readonly text: string;
-}
-
-/** A line of source in a cell; `via` names the inlined calls around it, the outermost first. */
-export interface SourceCell {
-  readonly path: string;
-  readonly line: number;
-  /** `undefined` when the file was not at hand. */
-  readonly text: string | undefined;
-  readonly via: readonly string[];
-  /** True for a line that the fix puts in or takes out. */
-  readonly edited: boolean;
-}
-
-/** A row of the side-by-side view. A source row stands above the instructions of its lines; a side without news has no cell. */
-export type DetailRow =
-  | {
-      readonly kind: 'same' | 'changed' | 'removed' | 'added';
-      readonly before?: CodeCell;
-      readonly after?: CodeCell;
-    }
-  | { readonly kind: 'source'; readonly before?: SourceCell; readonly after?: SourceCell };
 
 /** The code of one function, before and after, for readers. */
 export interface FunctionDetails {
   readonly unit: string;
   readonly name: string;
   readonly status: FunctionChange['status'];
-  readonly rows: readonly DetailRow[];
+  readonly rows: readonly CodeRow[];
   /** Why a side has no source lines. */
   readonly problems: readonly string[];
 }
@@ -84,7 +59,7 @@ function functionDetails(
     before: sourceWalker(source.before, before, edited.before, problems),
     after: sourceWalker(source.after, after, edited.after, problems),
   };
-  const rows: DetailRow[] = [];
+  const rows: CodeRow[] = [];
   for (const row of align(b, a)) {
     const left = row.before === undefined ? undefined : b[row.before];
     const right = row.after === undefined ? undefined : a[row.after];

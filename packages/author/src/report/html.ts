@@ -1,16 +1,47 @@
 import { createHash } from 'node:crypto';
-import { codeTable } from './code-table.ts';
+import { readFileSync } from 'node:fs';
 import type { FunctionDetails } from './details.ts';
-import { html, type Markup, type Part, trusted } from './markup.ts';
-import type { Report, ReportFinding, ReportFunction, ReportUnit } from './schema.ts';
-import { script, style } from './style.ts';
-import { differenceText, hunksText, number, plural, positionText, sizesText, sizeText } from './words.ts';
+import { modulePart, pitfallNotes } from './module-part.ts';
+import {
+  codeMarkup,
+  findingsMarkup,
+  html,
+  type Markup,
+  number,
+  type Part,
+  partsStyle,
+  plural,
+  trusted,
+} from './parts/index.ts';
+import type { Report, ReportFunction, ReportUnit } from './schema.ts';
+import { pageStyle } from './style.ts';
+import { differenceText, hunksText, positionText, sizesText, sizeText } from './words.ts';
+
+const style = `${pageStyle}${partsStyle}`;
+
+/** The text of the parts' own script, and a button for all folds at once. */
+const script = `
+${readFileSync(new URL('./parts/behaviour.js', import.meta.url), 'utf8')}
+liven(document);
+const folds = [...document.querySelectorAll('tbody.k + tbody')];
+const all = document.getElementById('all');
+let areOpen = false;
+all.hidden = folds.length === 0;
+all.addEventListener('click', () => {
+  areOpen = !areOpen;
+  for (const part of folds) part.dispatchEvent(new Event(areOpen ? 'unfold' : 'fold'));
+  all.textContent = areOpen ? 'Hide equal code' : 'Show all code';
+});
+`;
 
 /**
  * The report as one HTML page that needs nothing else: no network, no other file. Its policy allows the page's own style sheet and
  * script and nothing more, so that even a name that slipped through the escaping could not run.
+ *
+ * @param ko the finished module, whose tables and graph the page shows; absent when none was built
  */
-export function reportHtml(report: Report, details: readonly FunctionDetails[]): string {
+export function reportHtml(report: Report, details: readonly FunctionDetails[], ko?: Uint8Array): string {
+  const module = ko && modulePart(ko, anchorsOf(report));
   const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(script)}'; base-uri 'none'; form-action 'none'`;
   const page = html`<!doctype html>
 <html lang="en">
@@ -22,19 +53,20 @@ export function reportHtml(report: Report, details: readonly FunctionDetails[]):
 <title>${report.name}: livepatch report</title>
 <style>${trusted(style)}</style>
 </head>
-<body>
+<body class="parts">
 <a class="skip" href="#main">Skip to the changed functions</a>
-${head(report)}
+${head(report, module?.links ?? [])}
 <main id="main">
 ${report.units.map((unit, index) => unitSection(unit, index, details))}
 ${(report.sources ?? []).map(sourceSection)}
-${findingsSection(report.findings)}
-${relocationsSection(report)}
+${findingsSection(report)}
+${module?.markup}
+${!module && relocationsSection(report)}
 ${report.sources === undefined && matchSection(report)}
-${exportsSection(report.exports)}
+${!module && exportsSection(report.exports)}
 </main>
 <footer>${footer(report)}</footer>
-<script>${trusted(script)}</script>
+<script type="module">${trusted(script)}</script>
 </body>
 </html>
 `;
@@ -46,7 +78,7 @@ function hashOf(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }
 
-function head(report: Report): Markup {
+function head(report: Report, links: readonly (readonly [id: string, text: string])[]): Markup {
   const { module, kernel } = report;
   const functions = report.units.flatMap((unit) => unit.functions);
   const patched = module?.objects.reduce((sum, object) => sum + object.functions.length, 0);
@@ -94,7 +126,7 @@ ${report.fixes.map(
 )}
 <nav aria-label="changed functions"><ul>
 ${report.units.map((unit, u) => unit.functions.map((entry, f) => html`<li><a href="#u${u}f${f}"><code>${entry.name}</code></a> <span class="soft">${entry.status}</span></li>`))}
-<li><a href="#findings">Findings</a></li>${report.relocations.length > 0 && html`<li><a href="#relocations">KLP relocations</a></li>`}<li><a href="#match">Match with the shipped kernel</a></li>
+<li><a href="#findings">Findings</a></li>${links.map(([id, text]) => html`<li><a href="#${id}">${text}</a></li>`)}${links.length === 0 && report.relocations.length > 0 && html`<li><a href="#relocations">KLP relocations</a></li>`}${report.sources === undefined && html`<li><a href="#match">Match with the shipped kernel</a></li>`}
 </ul></nav>
 <p><button type="button" id="all" hidden>Show all code</button></p>
 </header>`;
@@ -147,26 +179,36 @@ function functionSection(entry: ReportFunction, id: string, details: FunctionDet
 ${entry.fixes && html`<p>By ${join(entry.fixes.map((name) => html`<b>${name}</b>`))}.</p>`}
 ${difference && html`<p class="soft">${difference}</p>`}
 ${details?.problems.filter((problem) => !entry.why.some((reason) => reason.text.includes(problem))).map((problem) => html`<p class="warning">source lines not available: ${problem}</p>`)}
-${details && details.rows.length > 0 && codeTable(details, id)}
+${details && details.rows.length > 0 && codeMarkup({ title: details.name, caption: captionOf(details), rows: details.rows }, id)}
 </article>
 `;
 }
 
-function findingsSection(findings: readonly ReportFinding[]): Markup {
+function captionOf({ name, rows }: FunctionDetails): string {
+  const code = rows.filter((row) => row.kind !== 'source');
+  const only = code.every((row) => !row.before)
+    ? 'after'
+    : code.every((row) => !row.after)
+      ? 'before'
+      : undefined;
+  if (only) return `${name}, which is only there ${only} the fix`;
+  const differing = code.filter(({ kind }) => kind !== 'same').length;
+  return `${name} before and after the fix: ${differing === 0 ? 'every row is equal' : `${plural(differing, 'row')} of ${code.length} differ`}`;
+}
+
+/** Where the page has the code of a function, by its name in the kernel. */
+function anchorsOf(report: Report): Map<string, string> {
+  return new Map(
+    report.units.flatMap((unit, u) => unit.functions.map(({ name }, f) => [name, `#u${u}f${f}`] as const)),
+  );
+}
+
+function findingsSection({ findings }: Report): Markup {
+  const notes = pitfallNotes(findings);
   return html`<section aria-labelledby="findings">
 <h2 id="findings">Findings</h2>
-${findings.length === 0 && html`<p class="good">None.</p>`}
-${findings.map((finding) => {
-  const { at } = finding;
-  const where = at
-    ? [at.unit ?? at.file, at.line, at.symbol].filter((part) => part !== undefined).join(':')
-    : '';
-  return html`<div class="finding ${finding.severity}"><p>${finding.severity} ${finding.id}${finding.overridden && ', overridden by the author'}${where && html` <span class="soft">at <code>${where}</code></span>`}</p>
-<p>${finding.what}</p>
-${finding.why && html`<p><b>Why:</b> ${finding.why}</p>`}
-${finding.next && html`<p><b>Next:</b> ${finding.next}</p>`}</div>
-`;
-})}
+${findings.length === 0 ? html`<p class="good">None.</p>` : findingsMarkup(findings.map((finding) => ({ ...finding, ...(notes.ids.has(finding.id) ? { href: `#${finding.id}` } : {}) })))}
+${notes.markup}
 </section>`;
 }
 

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { convertKlp } from '@klpkit/livepatch';
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
+import { makeModule } from '../../../livepatch/src/testing/module.ts';
 import { formatReport, reportHtml, reportJson, reportJsonSchema, reportSchema } from './index.ts';
 import { sampleDetails, sampleReport } from './testing/sample.ts';
 
@@ -92,7 +94,7 @@ describe('the page', () => {
   const structure = (page: string) =>
     [
       ...page
-        .replace(/<(style|script)>[\s\S]*?<\/\1>/g, '<$1></$1>')
+        .replace(/<(style|script)( [^>]*)?>[\s\S]*?<\/\1>/g, '<$1></$1>')
         .matchAll(/<(\/?[a-z!][a-z0-9]*)([^>]*)>/gi),
     ].map(
       ([, tag, rest]) =>
@@ -113,8 +115,10 @@ describe('the page', () => {
       '\u0000<\u202e',
     ]) {
       const change = (text: string) => text + evil;
-      // Functions find their code by name: both are changed alike.
-      const page = reportHtml(mapStrings(sampleReport, change), mapStrings(sampleDetails, change));
+      // Functions find their code by name: both are changed alike. The ids of pitfalls are words of ours.
+      const report = mapStrings(sampleReport, change);
+      const findings = report.findings.map((one, index) => ({ ...one, id: sampleReport.findings[index].id }));
+      const page = reportHtml({ ...report, findings }, mapStrings(sampleDetails, change));
       expect(structure(page)).toEqual(plain);
     }
   });
@@ -131,9 +135,9 @@ describe('the page', () => {
     expect(page).not.toMatch(/@import|url\(|https?:/);
     expect(page).not.toMatch(/ (style|on[a-z]+)="/);
     for (const tag of ['script', 'style']) {
-      const bodies = [...page.matchAll(new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`, 'g'))].map(
-        (match) => match[1],
-      );
+      const bodies = [
+        ...page.matchAll(new RegExp(`<${tag}(?: type="module")?>([\\s\\S]*?)</${tag}>`, 'g')),
+      ].map((match) => match[1]);
       expect(bodies).toHaveLength(1);
       const hash = createHash('sha256').update(bodies[0]).digest('base64');
       expect(page).toContain(`${tag}-src &#39;sha256-${hash}&#39;`);
@@ -169,5 +173,62 @@ describe('the page', () => {
     expect(reportHtml(structuredClone(sampleReport), structuredClone(sampleDetails))).toBe(
       reportHtml(sampleReport, sampleDetails),
     );
+  });
+});
+
+describe('what is in the module', () => {
+  const source = (name: string) => `
+extern int lock_of_others(int);
+extern void *klp_shadow_get_or_alloc(void *, unsigned long, unsigned long, int, void *, void *);
+static __attribute__((noinline)) int helper(int x) { return lock_of_others(x) * 3; }
+int ${name}(int x) { return helper(x + 1) + (klp_shadow_get_or_alloc(0, 0x77, 24, 0, 0, 0) != 0); }
+int before_patch(void *obj) { return 0; }
+static struct klp_func core[] = { { "show", ${name}, 2 }, { } };
+static struct klp_object objs[] = { { 0, core, { before_patch } }, { } };
+static struct klp_state states[] = { { 9, 4 }, { } };
+static struct klp_patch patch = { &__this_module, objs, states, 1 };
+init { return klp_enable_patch(&patch); }`;
+  const built = async (name: string) =>
+    convertKlp(await makeModule(source(name)), [
+      {
+        symbol: 'lock_of_others',
+        object: 'vmlinux',
+        name: 'lock_of_others',
+        sympos: 3,
+        patched: 'vmlinux',
+      },
+    ]);
+  /** What stands in a table of the page. */
+  const table = (page: string, id: string) =>
+    new RegExp(`id="table-${id}"[\\s\\S]*?</details>`).exec(page)?.[0] ?? '';
+
+  test('is shown by tables and a graph, as the workbench does', async () => {
+    const page = reportHtml(sampleReport, sampleDetails, await built('show_fixed'));
+    expect(table(page, 'patched')).toMatch(/show.*number 2 of its name.*show_fixed/s);
+    expect(table(page, 'callbacks')).toMatch(/pre_patch.*before_patch/s);
+    expect(table(page, 'states')).toMatch(/0x9.*4/s);
+    expect(table(page, 'shadows')).toMatch(/0x77.*24.*makes/s);
+    expect(table(page, 'relocations')).toMatch(/calls.*lock_of_others of vmlinux, the 3rd of that name/s);
+    expect(page).toContain('<li>show_fixed calls helper</li>');
+    expect(page).toContain('<li>helper calls lock_of_others</li>');
+    expect(page).toMatch(/<rect class="marked"[^>]*\/><text[^>]*>show_fixed</);
+    expect(page, 'the list of the report itself is not said twice').not.toContain('id="relocations"');
+    // What the report says of sample_open's code is a link from the module; nothing leads out of the page.
+    expect(page).not.toMatch(/\b(src|href)="(?!#)/);
+    expect(page).not.toMatch(/ (style|on[a-z]+)="/);
+    const ids = [...page.matchAll(/ id="([^"]+)"/g)].map((match) => match[1]);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(reportHtml(sampleReport, sampleDetails, await built('show_fixed'))).toBe(page);
+  });
+
+  test('names of the module are text', async () => {
+    const evil = await built('show_fixed');
+    const name = Buffer.from('show_fixed');
+    const bytes = Buffer.from(evil);
+    for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + 1))
+      bytes.write('<b>&"\'</b>', at, 'latin1');
+    const page = reportHtml(sampleReport, sampleDetails, new Uint8Array(bytes));
+    expect(page).toContain('&lt;b&gt;&amp;&quot;&#39;');
+    expect(page).not.toContain('<b>&"');
   });
 });

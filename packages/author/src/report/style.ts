@@ -1,10 +1,10 @@
-/** The page's style sheet. System fonts, two colour schemes, nothing loaded. */
-export const style = `
+/** The style of a page of ours. System fonts, two colour schemes, nothing loaded. */
+export const pageStyle = `
 :root {
   color-scheme: light dark;
   --page: #fbfbfa; --card: #fff; --ink: #1d2126; --soft: #5a646e; --line: #dcdfe3; --accent: #0b5cad;
   --add: #e3f5e6; --addink: #12602b; --del: #fde7e7; --delink: #9b1c1c; --mod: #fff3d1; --modink: #7a5200;
-  --src: #eef2f7; --srcink: #35506e; --edit: #d8e7fb; --good: #12602b; --warn: #7a5200; --bad: #9b1c1c;
+  --src: #eef2f7; --srcink: #35506e; --edit: #d8e7fb; --hit: #cfe3f7; --good: #12602b; --warn: #7a5200; --bad: #9b1c1c;
   --sans: system-ui, -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif;
   --mono: ui-monospace, "SF Mono", "Cascadia Code", "DejaVu Sans Mono", Menlo, Consolas, monospace;
 }
@@ -12,7 +12,7 @@ export const style = `
   :root {
     --page: #14171a; --card: #1b1f24; --ink: #e4e7ea; --soft: #9aa5b0; --line: #323941; --accent: #79b8ff;
     --add: #14301d; --addink: #8bdca1; --del: #3a1a1c; --delink: #ffa3a3; --mod: #372d10; --modink: #f2cf74;
-    --src: #20272f; --srcink: #a9c3e0; --edit: #1d3a5c; --good: #8bdca1; --warn: #f2cf74; --bad: #ffa3a3;
+    --src: #20272f; --srcink: #a9c3e0; --edit: #1d3a5c; --hit: #23456b; --good: #8bdca1; --warn: #f2cf74; --bad: #ffa3a3;
   }
 }
 * { box-sizing: border-box; }
@@ -48,19 +48,6 @@ caption { text-align: left; padding: .6rem .8rem; color: var(--soft); }
 th, td { text-align: left; vertical-align: top; padding: .35rem .8rem; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 th { font-weight: 600; } thead th { border-top: 0; color: var(--soft); }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: normal; white-space: nowrap; }
-.asm { table-layout: fixed; min-width: 44rem; font: .82rem/1.5 var(--mono); }
-.asm caption { font: .92rem/1.5 var(--sans); }
-.asm th, .asm td { border-top: 0; padding: .05rem .5rem; white-space: pre-wrap; }
-.asm thead th { font-family: var(--sans); padding: .35rem .5rem; border-bottom: 1px solid var(--line); }
-.asm .o { color: var(--soft); text-align: right; white-space: nowrap; }
-.asm col.o { width: 4.6rem; } .asm col.m { width: 2rem; }
-.asm .m { text-align: center; padding: .05rem 0; }
-.asm .del { background: var(--del); color: var(--delink); } .asm .add { background: var(--add); color: var(--addink); }
-.asm .mod { background: var(--mod); color: var(--modink); }
-.asm .s td { color: var(--srcink); background: var(--src); }
-.asm .s td.e { background: var(--edit); font-weight: 600; }
-.asm .s small { color: var(--soft); font-size: .94em; font-weight: 400; display: block; margin: .1rem 0 -.15rem; }
-.asm .k td { padding: .25rem .5rem; text-align: center; background: var(--page); border-block: 1px solid var(--line); font-family: var(--sans); color: var(--soft); }
 button { font: inherit; font-size: .85rem; color: var(--accent); background: none; border: 1px solid var(--line); border-radius: .4rem; padding: .15rem .8rem; cursor: pointer; }
 button:hover { border-color: var(--accent); }
 .finding { border: 1px solid var(--line); border-left: .3rem solid currentColor; background: var(--card); border-radius: .4rem; padding: .6rem 1rem; margin: .6rem 0; }
@@ -74,37 +61,7 @@ footer { padding-block: 2rem; color: var(--soft); font-size: .9rem; }
 }
 @media print {
   body { background: #fff; font-size: .8rem; }
-  .scroll { overflow: visible; border: 0; } .asm { min-width: 0; font-size: .62rem; }
-  .asm .del, .asm .add, .asm .mod, .asm .s td { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  .scroll { overflow: visible; border: 0; }
   button, .skip, nav { display: none; } h2, h3 { break-after: avoid; } tr, .finding { break-inside: avoid; }
-}
-`;
-
-/** Folds the stretches of equal code; without it they are all open. */
-export const script = `
-'use strict';
-const folds = [...document.querySelectorAll('button[aria-controls]')].map((button) => {
-  const part = document.getElementById(button.getAttribute('aria-controls'));
-  const what = button.textContent;
-  const set = (open) => {
-    part.hidden = !open;
-    button.setAttribute('aria-expanded', String(open));
-    button.textContent = (open ? 'Hide ' : 'Show ') + what;
-  };
-  button.hidden = false;
-  button.previousElementSibling.hidden = true;
-  button.addEventListener('click', () => set(part.hidden));
-  set(false);
-  return set;
-});
-const all = document.getElementById('all');
-if (folds.length > 0) {
-  let open = false;
-  all.hidden = false;
-  all.addEventListener('click', () => {
-    open = !open;
-    for (const set of folds) set(open);
-    all.textContent = open ? 'Hide equal code' : 'Show all code';
-  });
 }
 `;

@@ -1,14 +1,6 @@
+import { number, plural, printable } from './parts/words.ts';
 import type { Report, ReportFinding, ReportFunction, ReportUnit } from './schema.ts';
-import {
-  differenceText,
-  hunksText,
-  number,
-  plural,
-  positionText,
-  printable,
-  sizesText,
-  sizeText,
-} from './words.ts';
+import { differenceText, hunksText, positionText, sizesText, sizeText } from './words.ts';
 
 /** What a stretch of text is, for a caller that has colours. */
 export type TextRole = 'heading' | 'name' | 'good' | 'warning' | 'bad' | 'dim';

@@ -1,14 +1,5 @@
+import { number, plural } from './parts/words.ts';
 import type { Report, ReportFunction } from './schema.ts';
-
-/** A number with thin groups of three: `12,345`. The same in every locale. */
-export function number(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
-}
-
-/** `1 byte`, `2 bytes`. */
-export function plural(count: number, noun: string): string {
-  return `${number(count)} ${noun}${count === 1 ? '' : 's'}`;
-}
 
 /** A size in bytes. */
 export function sizeText(bytes: number): string {
@@ -50,12 +41,4 @@ export function differenceText(entry: ReportFunction): string | undefined {
   const at = `+0x${difference.offset.toString(16)}`;
   if (difference.kind === 'section') return `section ${difference.before} becomes ${difference.after}`;
   return `first difference at ${at}: ${jump(difference.before)} becomes ${jump(difference.after)}`;
-}
-
-/** What would move a cursor, or turn the direction of the text around it, shown as a number: names come from untrusted files. */
-export function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Bidi_Control}]/gu,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

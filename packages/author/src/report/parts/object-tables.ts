@@ -7,9 +7,10 @@ import {
   readTables,
 } from '@klpkit/compare';
 import { FormatError } from '@klpkit/formats';
-import { plural } from './opened.ts';
-import type { Cell, CodeView } from './protocol.ts';
+import { plainKlpSymbols } from '@klpkit/livepatch';
 import { type Table, tableOf } from './table.ts';
+import type { Cell, CodeView } from './view.ts';
+import { plural } from './words.ts';
 
 /** A cell that shows a function's code. */
 export function codeCell(piece: Piece | undefined, text: string): Cell {
@@ -24,8 +25,7 @@ export function pieceCode(model: ObjectModel, key: string): CodeView | undefined
   return {
     title: piece.name,
     caption: `${piece.name}, ${plural(piece.size, 'byte')} of ${piece.section.name}: ${plural(rows.length, 'instruction')}, names in place of relocations`,
-    isPair: false,
-    rows: rows.map(({ offset, text }) => ({ kind: 'same', after: { offset, text } })),
+    rows: rows.map(({ offset, text }) => ({ kind: 'same', after: { offset, text: plainKlpSymbols(text) } })),
   };
 }
 

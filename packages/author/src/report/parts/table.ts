@@ -1,9 +1,9 @@
-import type { Cell, TableView } from './protocol.ts';
+import type { Cell, TableView } from './view.ts';
 
-/** Rows that are sent to the page at once. */
-const shownRows = 200;
+/** Rows of a table that are shown at once. */
+export const shownRows = 200;
 
-/** A table that stays in the worker; rows are made when they are shown. */
+/** A table whose rows are made when they are shown. */
 export interface Table {
   readonly id: string;
   readonly title: string;
@@ -27,7 +27,7 @@ export function tableOf(
 }
 
 /** The rows of a table that hold every word of a query, as far as they are shown; upper and lower case are the same. */
-export function searchTable(table: Table, query = ''): TableView {
+export function searchTable(table: Table, query = '', most = shownRows): TableView {
   const { id, title, intro, columns, count } = table;
   const words = query
     .toLowerCase()
@@ -38,13 +38,13 @@ export function searchTable(table: Table, query = ''): TableView {
   let total = 0;
   if (words.length === 0) {
     total = count;
-    for (let index = 0; index < Math.min(count, shownRows); index++) rows.push(table.row(index));
+    for (let index = 0; index < Math.min(count, most); index++) rows.push(table.row(index));
   } else {
     for (let index = 0; index < count; index++) {
       const has = text(index);
       if (!words.every((word) => has.includes(word))) continue;
       total++;
-      if (rows.length < shownRows) rows.push(table.row(index));
+      if (rows.length < most) rows.push(table.row(index));
     }
   }
   return { id, title, columns, rows, total, all: count, ...(intro ? { intro } : {}) };

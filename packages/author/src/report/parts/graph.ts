@@ -1,17 +1,26 @@
 import { type ObjectModel, readPlacement } from '@klpkit/compare';
 import { FormatError } from '@klpkit/formats';
+import { parseKlpSymbol } from '@klpkit/livepatch';
 
 /** Nodes that can still be looked at; a larger graph loses what it calls outside first. */
 const mostNodes = 120;
 
-/** Who calls whom and who holds a copy of whom, as text for Graphviz. */
+/** Who calls whom, and who holds a copy of whom. */
 export interface Graph {
-  readonly dot: string;
-  /** The same in words, an edge each. */
-  readonly words: readonly string[];
+  readonly nodes: readonly GraphNode[];
+  /** By name of the node that they start at, then of that where they end. */
+  readonly edges: readonly GraphEdge[];
 }
 
-interface Edge {
+/** A function. */
+export interface GraphNode {
+  readonly name: string;
+  /** `marked` for what the reader asks about, `outside` for what is elsewhere in the kernel. */
+  readonly role: 'marked' | 'inside' | 'outside';
+}
+
+/** A call, or a copy that the compiler put inside of another function. */
+export interface GraphEdge {
   readonly from: string;
   readonly to: string;
   readonly kind: 'calls' | 'holds a copy of';
@@ -25,8 +34,10 @@ interface Edge {
  */
 export function graphOf(model: ObjectModel, marked: ReadonlySet<string>): Graph | undefined {
   const inside = new Set(model.pieces.filter(({ kind }) => kind === 'function').map(({ name }) => name));
-  const edges = new Map<string, Edge>();
-  const add = (edge: Edge) => edges.set(`${edge.from}\0${edge.to}\0${edge.kind}`, edge);
+  const edges = new Map<string, GraphEdge>();
+  const add = (edge: GraphEdge) => {
+    if (edge.from !== edge.to) edges.set(`${edge.from}\0${edge.to}\0${edge.kind}`, edge);
+  };
   for (const piece of model.pieces) {
     if (piece.kind !== 'function') continue;
     const code = model.content(piece);
@@ -43,24 +54,16 @@ export function graphOf(model: ObjectModel, marked: ReadonlySet<string>): Graph 
   const chosen = nodesOf(all).size <= mostNodes ? all : own;
   const nodes = nodesOf(chosen);
   if (chosen.length === 0 || nodes.size > mostNodes) return undefined;
-  chosen.sort((a, b) => compare(a.from, b.from) || compare(a.to, b.to) || compare(a.kind, b.kind));
-  const lines = [...nodes].sort(compare).map((name) => {
-    const style = marked.has(name)
-      ? ' class="marked" penwidth=2'
-      : inside.has(name)
-        ? ''
-        : ' class="outside" style=dashed';
-    return `  ${quoted(name)} [${style}];`;
-  });
-  for (const { from, to, kind } of chosen)
-    lines.push(
-      `  ${quoted(from)} -> ${quoted(to)}${kind === 'calls' ? '' : ' [style=dashed class="copy"]'};`,
-    );
-  const dot = `digraph {\n  rankdir=LR; bgcolor=transparent; node [shape=box fontname="monospace" fontsize=11 height=0.3];\n${lines.join('\n')}\n}\n`;
-  return { dot, words: chosen.map(({ from, to, kind }) => `${from} ${kind} ${to}`) };
+  return {
+    nodes: [...nodes].sort(compare).map((name) => ({
+      name,
+      role: marked.has(name) ? 'marked' : inside.has(name) ? 'inside' : 'outside',
+    })),
+    edges: chosen.sort((a, b) => compare(a.from, b.from) || compare(a.to, b.to) || compare(a.kind, b.kind)),
+  };
 }
 
-function nodesOf(edges: readonly Edge[]): Set<string> {
+function nodesOf(edges: readonly GraphEdge[]): Set<string> {
   return new Set(edges.flatMap(({ from, to }) => [from, to]));
 }
 
@@ -84,13 +87,9 @@ function isEveryones(name: string): boolean {
 
 /** `.klp.sym.vmlinux.foo,0` is foo. */
 function plainName(name: string): string {
-  return /^\.klp\.sym\.[^.]+\.([^,]+),\d+$/.exec(name)?.[1] ?? name;
+  return parseKlpSymbol(name)?.name ?? name;
 }
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function quoted(name: string): string {
-  return `"${name.replace(/["\\]/g, '\\$&').replace(/[^\x20-\x7e]/g, '?')}"`;
 }
