@@ -2,7 +2,7 @@
 export { type Graph, graphOf } from './graph.ts';
 export { graphMarkup } from './graph-markup.ts';
 export { importTable, infoTable, livepatchTables } from './livepatch-tables.ts';
-export { codeCell, objectTables, pieceCode, sectionTable } from './object-tables.ts';
+export { objectTables, pieceCode, sectionTable } from './object-tables.ts';
 export * from './page.ts';
 export { partsStyle } from './style.ts';
 export { searchTable, type Table, tableOf } from './table.ts';
