@@ -2,10 +2,10 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkModule } from '@klpkit/author/judge';
-import { addKernel } from '@klpkit/kernel';
+import { addKernel, loadImage } from '@klpkit/kernel';
 import { pitfallOf } from '@klpkit/pitfalls';
 import { makeModule } from '../../packages/livepatch/src/testing/module.ts';
-import { generated } from './large.ts';
+import { generated, namesOf } from './large.ts';
 
 /**
  * What `klpkit check` says of livepatches that build and work, where every error is a false alarm, and how long it takes for large ones.
@@ -71,13 +71,14 @@ async function falseAlarms(folder: string): Promise<void> {
 /** Livepatches of many functions, each with several calls and variables, as real gcc and ld make them. */
 async function large(): Promise<void> {
   lines.push('| livepatch | MB | relocations | s | peak MB |', '|---|---|---|---|---|');
+  const { symbols } = await loadImage(kernel);
   for (const [functions, uses] of [
     [250, 20],
     [500, 20],
     [1000, 20],
     [2000, 50],
   ]) {
-    const ko = await makeModule(generated(functions, uses));
+    const ko = await makeModule(generated(namesOf(symbols, functions), uses));
     const start = performance.now();
     const { evidence } = await checkModule('large.ko', ko, { kernel });
     const seconds = (performance.now() - start) / 1000;

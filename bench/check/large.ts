@@ -1,6 +1,25 @@
-/** C of a livepatch that replaces `functions` functions, each with `uses` calls and variables. */
-export function generated(functions: number, uses: number): string {
-  const all = Array.from({ length: functions }, (_, index) => index);
+import type { KernelSymbols } from '@klpkit/formats';
+
+/** Names of `count` functions of a kernel, spread over all of its code, that stand for one function each. */
+export function namesOf(symbols: KernelSymbols, count: number): string[] {
+  const names: string[] = [];
+  const step = Math.max(1, Math.floor(symbols.count / (count * 6)));
+  for (let index = 0; index < symbols.count && names.length < count; index += step) {
+    const name = symbols.name(index);
+    const isFunction = /[tT]/.test(String.fromCharCode(symbols.type[index])) && /^[a-z]\w*$/.test(name);
+    if (isFunction && symbols.find(name).length === 1) names.push(name);
+  }
+  if (names.length < count) throw new Error(`${names.length} functions were found, ${count} are wanted`);
+  return names;
+}
+
+/** C of a livepatch that replaces the functions of those names, or so many of invented ones, each with `uses` calls and variables. */
+export function generated(functions: readonly string[] | number, uses: number): string {
+  const replaced =
+    typeof functions === 'number'
+      ? Array.from({ length: functions }, (_, index) => `vfs_function_${index}`)
+      : functions;
+  const all = [...replaced.keys()];
   const names = Array.from({ length: uses }, (_, index) => index);
   return [
     'extern int printk(const char *, ...);',
@@ -9,7 +28,7 @@ export function generated(functions: number, uses: number): string {
       (index) =>
         `static int state_${index}; int new_${index}(int x) { ${names.map((use) => `x += ref_${use}(x + state_${index});`).join(' ')} return x; }`,
     ),
-    `static struct klp_func funcs[] = { ${all.map((index) => `{ "vfs_function_${index}", new_${index} }`).join(', ')}, { } };`,
+    `static struct klp_func funcs[] = { ${all.map((index) => `{ "${replaced[index]}", new_${index} }`).join(', ')}, { } };`,
     'static struct klp_object objs[] = { { 0, funcs }, { } };',
     'static struct klp_patch patch = { &__this_module, objs, 0, 1 };',
     'init { return klp_enable_patch(&patch); }',

@@ -4,8 +4,9 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { loadImage, openKernel } from '@klpkit/kernel';
 import { makeModule } from '../../packages/livepatch/src/testing/module.ts';
-import { generated } from '../check/large.ts';
+import { generated, namesOf } from '../check/large.ts';
 import { editFix } from './fix.ts';
 
 /**
@@ -64,8 +65,9 @@ const add = (what: string, figure: Figure) => {
 try {
   // A compiler cache of its own for each run makes units cold; the kernel itself stays warm.
   add('start of the command (--help)', measure('command', ['--help']));
+  const { symbols } = await loadImage(await openKernel(values.kernel));
   const large = join(folder, 'large.ko');
-  await writeFile(large, await makeModule(generated(1000, 20)));
+  await writeFile(large, await makeModule(generated(namesOf(symbols, 1000), 20)));
   add('klpkit check of a livepatch of 1.1 MB', measure('command', ['check', large]));
   add('image, first reading', measure('image-cold'));
   add('image, cached', measure('image-warm'));

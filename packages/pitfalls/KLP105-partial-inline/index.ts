@@ -53,6 +53,7 @@ export const klp105: Pitfall = {
         const parts = kernel
           .relatives(object, oldName)
           .filter((name) => cloneOf(name)?.kinds.includes('part') && cloneOf(name)?.source === oldName);
+        if (parts.length === 0) continue;
         const called = kernel.calls(object, oldName, sympos) ?? [];
         // Whoever knows of the part replaces it, brings it along or calls the one of the kernel.
         const unknown = parts.filter(

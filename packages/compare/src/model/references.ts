@@ -121,6 +121,9 @@ export function readReferences(
   }));
 }
 
+/** Bytes of an x86 instruction at most, and more than those of any other machine. */
+const longestInstruction = 15;
+
 /**
  * For each relocation the distance from its field to the point that a PC-relative operand counts from: in code as the machine has it
  * (on x86 the end of the instruction), in data the field itself. Only places inside this object need it.
@@ -143,8 +146,10 @@ function operandDistances(model: ObjectModel, section: Section, raw: readonly Ra
   });
   const code = model.bytes(section);
   for (const [start, members] of groups) {
+    // No further than the last operand: what follows may be long, and is handed to the decoder for each function.
+    const end = raw[members[members.length - 1]].offset + longestInstruction;
     const bases = arch.operandBases(
-      code.subarray(start),
+      code.subarray(start, end),
       members.map((index) => ({ offset: raw[index].offset - start, type: raw[index].type })),
     );
     members.forEach((index, number) => {
