@@ -30,6 +30,7 @@ interface GccMessage {
  * Compiles a generated file as `klpkit build` compiles a folder, with messages as data.
  *
  * @param headers files of the folder that it includes, by path
+ * @param folder a place of its own; what is there is removed
  */
 export async function compileGenerated(
   kernel: Kernel,
@@ -40,9 +41,11 @@ export async function compileGenerated(
 ): Promise<Compiled> {
   const source = join(folder, 'generated.c');
   const object = join(folder, 'generated.o');
-  await writeFile(source, text);
   const own = join(folder, 'headers');
-  await rm(own, { recursive: true, force: true });
+  // What an earlier unit left must not be found.
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await writeFile(source, text);
   for (const [path, header] of headers) {
     await mkdir(dirname(join(own, path)), { recursive: true });
     await writeFile(join(own, path), header);
@@ -68,6 +71,8 @@ export async function compileGenerated(
       '-Wunused-const-variable=2',
       '-fdiagnostics-format=json',
       '-fmax-errors=0',
+      // Two compilations of one text in different folders give one object.
+      `-fmacro-prefix-map=${folder}/=`,
       '-iquote',
       own,
       ...places.flatMap((place) => ['-iquote', place]),

@@ -48,8 +48,3 @@ export function wordsIn(text: string): string[] {
   }
   return words;
 }
-
-/** The same bytes. */
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
-}

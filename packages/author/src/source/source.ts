@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
 import { inTemporaryFolder } from '@klpkit/host';
-import { type Kernel, parseConfig, unitKey } from '@klpkit/kernel';
+import { findUnits, type Kernel, parseConfig, type Unit, unitKey } from '@klpkit/kernel';
 import { longestObjectName, type Manifest, manifestText } from '@klpkit/livepatch';
 import { type KernelContext, readContext } from '../build/context.ts';
 import { assessFix, type BuildOptions, type ComparedUnit } from '../build/index.ts';
@@ -124,16 +124,26 @@ class Source {
       join(this.#folder, 'source'),
     );
     const expansions = this.#expansions;
+    const expandOne = (unit: Unit) => {
+      const key = unitKey(unit);
+      if (expansions.has(key)) return;
+      const expanding = expandUnit(kernel, unit, fix, overlay, judging.signal);
+      expanding.catch(() => {});
+      expansions.set(key, expanding);
+    };
+    const [only] = fix.files;
+    if (fix.files.length === 1 && only?.path.endsWith('.c')) {
+      // A processor that compiling leaves idle preprocesses meanwhile.
+      const { units } = await findUnits(kernel, [only.path], { signal: judging.signal });
+      if (units.length === 1) expandOne(units[0] as Unit);
+    }
     const assessed = await assessFix(kernel, patches, {
       ...judging,
       sourceLines: false,
       onUnit: (unit) => {
         compared.push(unit);
-        if (!unit.judged || expansions.size > 0) return;
         // Preprocessed while this process compares; further units would keep much in memory for long.
-        const expanding = expandUnit(kernel, unit.unit, fix, overlay, judging.signal);
-        expanding.catch(() => {});
-        expansions.set(unitKey(unit.unit), expanding);
+        if (unit.judged && expansions.size === 0) expandOne(unit.unit);
       },
     });
     this.#done('judge', `${compared.length} units compared`);
@@ -170,7 +180,7 @@ class Source {
         signal: judging.signal,
       });
       results.push(await writer.run());
-      this.#done('write', `${one.judged.unit.source}: ${writer.turns} compilations`);
+      this.#done('write', `${one.judged.unit.source}: ${writer.compilations} compilations`);
     }
     const findings = [...judged, ...results.flatMap((result) => result.findings)];
     if (

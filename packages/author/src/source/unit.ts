@@ -15,13 +15,14 @@ import type { OwnCode } from './agree.ts';
 import { type Compiled, compileGenerated, type Diagnostic } from './compile.ts';
 import { type Expansion, expand } from './expansion.ts';
 import { decideFates, type Fates } from './fates.ts';
-import { neededHeaders } from './headers.ts';
-import { equalBytes, lateIncludes, templatesIn, usedWords, wordsIn } from './includes.ts';
+import { lateIncludes, templatesIn } from './includes.ts';
 import { isIncludedSource, type Part, readUnitText, type UnitText } from './model.ts';
 import { ownCode } from './own.ts';
 import { planSource, type SourcePlan } from './plan.ts';
 import { findSymbols, type Symbols } from './symbols.ts';
 import type { Syntax } from './syntax.ts';
+import { needlessIncludes } from './trim.ts';
+import { compileFindings, keysFinding, namesFindings, templateFindings } from './unit-findings.ts';
 import { prefix, type WrittenUnit, writeUnit } from './write.ts';
 
 /** Turns of writing and compiling before it is given up. */
@@ -78,7 +79,7 @@ export class UnitSource {
   readonly #fix: Fix;
   readonly #work: UnitWork;
   readonly #tools: UnitTools;
-  turns = 0;
+  compilations = 0;
 
   constructor(kernel: Kernel, context: KernelContext, fix: Fix, work: UnitWork, tools: UnitTools) {
     this.#kernel = kernel;
@@ -117,7 +118,6 @@ export class UnitSource {
       return result;
     // The old header and what the fix changes in it do not go together: the file takes the whole fixed header along.
     const whole = new Map(headers.map(({ path, after = '' }) => [path, after]));
-    this.turns = 0;
     const again = await this.#settle(
       expansion,
       await this.#readText(expansion, changed, syntax, 'whole'),
@@ -184,7 +184,7 @@ export class UnitSource {
     const unused = new Set<string>();
     const needed = new Set<string>();
     let readsKeys = false;
-    for (;;) {
+    for (let turn = 1; ; turn++) {
       const plan = planSource({ unit: unit.source, text, fates, syntax, wanted, unused });
       const found = [...fates.findings, ...plan.findings];
       if (found.some(({ severity }) => severity === 'error'))
@@ -209,11 +209,26 @@ export class UnitSource {
       const templates = templatesIn(expansion, text, plan, needed);
       const written = write(templates, true);
       const compiling = this.#compile(written);
-      // Read while gcc is busy.
-      expansion.brought();
+      // Tried while gcc is busy with the whole; in vain when another turn must follow.
+      const trying = new AbortController();
+      const trimming = needlessIncludes({
+        expansion,
+        text,
+        plan,
+        written,
+        compiling,
+        without: (dropped) => write(dropped, true),
+        compile: (without) => this.#compile(without, trying.signal),
+      });
+      const stopTrying = async () => {
+        trying.abort();
+        await trimming.catch(() => {});
+      };
+      trimming.catch(() => {});
       const compiled = await compiling;
-      const isLast = this.turns >= mostTurns;
+      const isLast = turn >= mostTurns;
       if (!compiled.object) {
+        await stopTrying();
         if (!isLast && this.#learn(compiled.diagnostics, text, plan, { wanted, undeclared, needed }))
           continue;
         return {
@@ -227,7 +242,10 @@ export class UnitSource {
           ],
         };
       }
-      if (!isLast && prune(compiled.diagnostics, plan, wanted, unused)) continue;
+      if (!isLast && prune(compiled.diagnostics, plan, wanted, unused)) {
+        await stopTrying();
+        continue;
+      }
       const symbols = findSymbols({
         unit: unit.source,
         object: compiled.object,
@@ -240,12 +258,11 @@ export class UnitSource {
       });
       if (!readsKeys && symbols.moduleKeys.length > 0 && !isLast) {
         readsKeys = true;
+        await stopTrying();
         continue;
       }
       const positions = positionsOf(fates, resolver, unit.source);
-      const dropped = await this.#needless(expansion, text, plan, written, compiled.object, (parts) =>
-        write(parts, true),
-      );
+      const dropped = await trimming;
       return {
         written: write(dropped, false),
         symbols,
@@ -262,48 +279,11 @@ export class UnitSource {
     }
   }
 
-  async #compile({ text, headers }: WrittenUnit): Promise<Compiled> {
-    this.turns++;
-    return compileGenerated(
-      this.#kernel,
-      this.#work.judged.unit,
-      { text, headers },
-      this.#tools.folder,
-      this.#tools.signal,
-    );
-  }
-
-  /** The `#include`s without which the compiler makes the same object. */
-  async #needless(
-    expansion: Expansion,
-    text: UnitText,
-    plan: SourcePlan,
-    written: WrittenUnit,
-    object: Uint8Array,
-    writtenWithout: (dropped: ReadonlySet<Part>) => WrittenUnit,
-  ): Promise<Set<Part>> {
-    const brought = expansion.brought();
-    const needed = neededHeaders(brought, [...usedWords(plan), ...wordsIn(written.text)]);
-    const includes = text.parts.filter(({ item }) => item.word === 'include');
-    for (let turn = 0; turn < 4; turn++) {
-      const dropped = new Set(
-        includes.filter(
-          ({ item }) =>
-            !needed.has(`${item.file}:${item.line}`) &&
-            !expansion.ownIncludes.has(`${item.file}:${item.line}`),
-        ),
-      );
-      if (dropped.size === 0) return dropped;
-      const compiled = await this.#compile(writtenWithout(dropped));
-      if (compiled.object) return equalBytes(compiled.object, object) ? dropped : new Set();
-      const missed = new Set(
-        compiled.diagnostics.flatMap(({ names }) => names.flatMap((name) => [name, `tag ${name}`])),
-      );
-      const { size } = needed;
-      for (const key of neededHeaders(brought, missed)) needed.add(key);
-      if (needed.size === size) return new Set();
-    }
-    return new Set();
+  async #compile({ text, headers }: WrittenUnit, until?: AbortSignal): Promise<Compiled> {
+    const folder = join(this.#tools.folder, `compilation${this.compilations++}`);
+    const signals = [this.#tools.signal, until].filter((signal) => signal !== undefined);
+    const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
+    return compileGenerated(this.#kernel, this.#work.judged.unit, { text, headers }, folder, signal);
   }
 
   /** Takes from the compiler's messages what is missing. */
@@ -347,37 +327,6 @@ function prune(
 }
 
 const noSymbols: Symbols = { symbols: [], moduleKeys: [], findings: [] };
-
-/** Functions that print their own names have others now. */
-function namesFindings(unit: string, plan: SourcePlan): Finding[] {
-  const names = [...plan.modes].flatMap(([part, mode]) => {
-    if (mode !== 'text' || !/\b__(func|FUNCTION)__\b/.test(part.expanded)) return [];
-    return part.definitions.flatMap(({ name, meaning }) => {
-      const kind = meaning === 'function' ? plan.functions.get(name)?.kind : undefined;
-      return kind === 'replace' || kind === 'copy' ? [name] : [];
-    });
-  });
-  if (names.length === 0) return [];
-  return [
-    {
-      id: 'source-function-name',
-      severity: 'note',
-      what: `${[...new Set(names)].sort().join(', ')} ${names.length === 1 ? 'uses its own name' : 'use their own names'} (__func__), which ${names.length === 1 ? 'begins' : 'begin'} with ${prefix} here`,
-      next: 'write the old name into the text if anybody looks for it in the log',
-      at: { unit },
-    },
-  ];
-}
-
-function keysFinding(unit: string, object: string): Finding {
-  return {
-    id: 'KLP310',
-    severity: 'note',
-    what: `the file for ${unit} reads static keys in memory`,
-    why: `the kernel sets up the jumps of a livepatch before it knows where the keys of ${object} are`,
-    at: { unit },
-  };
-}
 
 function failed(unit: string, what: string): UnitResult {
   return {
@@ -425,33 +374,6 @@ function positionsOf(
       });
   }
   return { known, findings };
-}
-
-/** What is included in the middle of a source may be a template for its functions, which cannot be written out. */
-function templateFindings(unit: string, includes: readonly Part[]): Finding[] {
-  return includes.map(({ item }) => ({
-    id: 'source-template',
-    severity: 'error' as const,
-    what: `${unit} makes functions of a template in its middle: ${item.tokens[0].text}`,
-    why: 'the functions of a template use those of the source under their own names, and there may be several of each',
-    next: 'use the binary route: klpkit build',
-    at: { file: item.file, line: item.line, unit },
-  }));
-}
-
-function compileFindings(unit: string, diagnostics: readonly Diagnostic[], text: string): Finding[] {
-  const lines = text.split('\n');
-  return diagnostics
-    .filter(({ kind }) => kind === 'error')
-    .slice(0, 5)
-    .map(({ message, line }) => ({
-      id: 'source-not-compiled',
-      severity: 'error' as const,
-      what: `what was written for ${unit} does not compile: ${message}`,
-      ...(line === undefined ? {} : { evidence: [`line ${line}: ${lines[line - 1]?.trim()}`] }),
-      next: 'use the binary route, klpkit build, and report this fix',
-      at: { unit },
-    }));
 }
 
 function definedBefore({ pieces }: ObjectModel): string[] {
