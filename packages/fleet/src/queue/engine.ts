@@ -55,12 +55,26 @@ export class QueueEngine implements Engine {
   async run(key: string, job: Job, signal?: AbortSignal): Promise<JobResult> {
     const { queue, events } = this.#queues[job.kind];
     const envelope: JobEnvelope = { format: jobFormat, version: meta.version, job };
-    const aborted = new Promise<never>((_, reject) => {
-      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
-    });
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
     aborted.catch(() => {});
-    for (;;) {
+    const abort = () => reject(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
       signal?.throwIfAborted();
+      return await this.#run(key, envelope, queue, events, aborted);
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async #run(
+    key: string,
+    envelope: JobEnvelope,
+    queue: Queue,
+    events: QueueEvents,
+    aborted: Promise<never>,
+  ): Promise<JobResult> {
+    for (;;) {
       const queued = await Promise.race([this.#add(queue, key, envelope), aborted]);
       this.#waiting.add(queued);
       try {

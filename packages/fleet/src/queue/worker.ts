@@ -1,6 +1,6 @@
 import { UsageError } from '@klpkit/findings';
 import { openKernel } from '@klpkit/kernel';
-import { type Job as BullJob, DelayedError, UnrecoverableError, Worker } from 'bullmq';
+import { type Job as BullJob, DelayedError, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import meta from '../../package.json' with { type: 'json' };
 import { localWidth } from '../engine/local.ts';
 import { runJobProcess } from '../engine/spawn.ts';
@@ -11,6 +11,7 @@ import { knownResult } from '../known.ts';
 import type { Store } from '../store/index.ts';
 import type { Job, JobFailure, JobKernel } from '../types.ts';
 import { assertQueue, connectQueue, type QueueAddress } from './address.ts';
+import { Gate } from './gate.ts';
 import { jobId, type QueueAnswer, queueName, queuePrefix } from './names.ts';
 
 /** What a worker is given. */
@@ -33,9 +34,6 @@ export interface WorkerOptions {
 const declineMs = 3000;
 const mostDeclined = 200;
 
-/** First and longest rest after a job that failed for want of something; longer than the job's own wait, so that another takes it. */
-const restMs = [5000, 60_000] as const;
-
 /**
  * Takes jobs from the queue until the signal comes. It spawns and never computes, so that its sign of life never stops.
  *
@@ -44,31 +42,32 @@ const restMs = [5000, 60_000] as const;
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { queue, kinds = ['build', 'prove'], jobs = localWidth(), lockMs = 60_000, signal, onJob } = options;
   await assertQueue(queue);
-  let running = 0;
-  const rest = new Rest((ms, why) => onJob?.(`rests for ${ms / 1000} s: ${why}`));
+  const gate = new Gate(jobs);
   // BullMQ leaves a connection that it was given open.
   const connections = kinds.map(() => connectQueue(queue));
   const workers = kinds.map((kind, index) => {
     const worker = new Worker(
       queueName(kind),
-      async (job: BullJob, token?: string, cancelled?: AbortSignal) => {
-        running++;
-        onJob?.(`${kind} ${job.id?.slice(7, 19)}`);
-        try {
-          const answer = await work(job, token, cancelled, options);
-          if (answer.kept) rest.forget();
-          return answer;
-        } catch (error) {
-          if (error instanceof Lacking) rest.begin(workers, error.message);
-          throw error;
-        } finally {
-          running--;
-        }
-      },
+      (job: BullJob, token?: string, cancelled?: AbortSignal) =>
+        gate.through(job, token, async () => {
+          onJob?.(`${kind} ${job.id?.slice(7, 19)}`);
+          try {
+            const answer = await work(job, token, cancelled, options);
+            if (answer.kept) gate.succeed();
+            return answer;
+          } catch (error) {
+            if (signal?.aborted) {
+              // Somebody else shall take it, and it counts as no try.
+              await job.moveToWait(token);
+              throw new WaitingError();
+            }
+            if (error instanceof Lacking) onJob?.(`rests for ${gate.rest() / 1000} s: ${error.message}`);
+            throw error;
+          }
+        }),
       {
         connection: connections[index] ?? connectQueue(queue),
         prefix: queuePrefix,
-        // A kind has all places while the other has nothing to do.
         concurrency: jobs,
         lockDuration: lockMs,
         stalledInterval: Math.max(1000, lockMs / 2),
@@ -76,14 +75,15 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
       },
     );
     worker.on('error', () => {});
+    gate.add(worker);
     return worker;
   });
   await new Promise<void>((resolve) => {
     if (signal?.aborted) resolve();
     else signal?.addEventListener('abort', () => resolve(), { once: true });
   });
-  if (running > 0) onJob?.(`ends ${running} under way`);
-  rest.end();
+  if (gate.running > 0) onJob?.(`ends ${gate.running} under way`);
+  gate.close();
   for (const worker of workers) worker.cancelAllJobs('the worker ends');
   await Promise.all(workers.map((worker) => worker.close()));
   for (const connection of connections) connection.disconnect();
@@ -121,37 +121,6 @@ async function work(
 
 /** A job that this machine could not do for want of something; it is offered again, to others first. */
 class Lacking extends Error {}
-
-/** Pauses of a worker on a machine that lacks something, each twice as long as the one before. */
-class Rest {
-  readonly #onRest: (ms: number, why: string) => void;
-  #ms: number = restMs[0];
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(onRest: (ms: number, why: string) => void) {
-    this.#onRest = onRest;
-  }
-
-  begin(workers: readonly Worker[], why: string): void {
-    if (this.#timer) return;
-    this.#onRest(this.#ms, why);
-    for (const worker of workers) void worker.pause(true).catch(() => {});
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      for (const worker of workers) worker.resume();
-    }, this.#ms);
-    this.#ms = Math.min(2 * this.#ms, restMs[1]);
-  }
-
-  /** A job was done: the next rest is a short one. */
-  forget(): void {
-    this.#ms = restMs[0];
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-  }
-}
 
 /** Whether the kernel of a job is in this machine's cache, and the same one. */
 async function hasKernel({ id, image }: JobKernel): Promise<boolean> {
