@@ -13,16 +13,8 @@ import {
   typesOfObjects,
 } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
-import { compareUpgrade, type UpgradeSide } from '@klpkit/livepatch';
-import {
-  assessUnit,
-  checkLivepatch,
-  type LivepatchEvidence,
-  shadowUses,
-  type UnitEvidence,
-  waitingFunctions,
-  worstFirst,
-} from '@klpkit/pitfalls';
+import type { ShadowUse } from '@klpkit/livepatch';
+import { assessUnit, judgeUpgrade, type UnitEvidence } from '@klpkit/pitfalls';
 import {
   type Cell,
   type CodeView,
@@ -163,14 +155,8 @@ const callbackRuns = {
 
 /** Says what the kernel makes of a livepatch that follows another. */
 export function openUpgrade(older: ReadModule, newer: ReadModule): Opened {
-  const evidence: LivepatchEvidence = {
-    ...newer.evidence,
-    older: older.evidence.livepatch,
-    ...(older.evidence.model ? { olderModel: older.evidence.model } : {}),
-  };
-  const upgrade = compareUpgrade(sideOf(older.evidence), sideOf(newer.evidence));
-  const judgement = checkLivepatch(evidence);
-  const findings = worstFirst([...upgrade.findings, ...judgement.findings]);
+  const upgrade = judgeUpgrade(older.evidence, newer.evidence);
+  const { findings, unchecked, downgrade } = upgrade;
   const outcomes = {
     replaces: `${newer.name} replaces ${older.name}`,
     stacks: `${newer.name} is enabled on top of ${older.name}`,
@@ -188,9 +174,13 @@ export function openUpgrade(older: ReadModule, newer: ReadModule): Opened {
       facts: [
         ['Enabled now', `${older.name} (${upgrade.older || 'no name'})`],
         ['To follow', `${newer.name} (${upgrade.newer || 'no name'})`],
+        [
+          'And back',
+          `${downgrade.what}${downgrade.findings.length === 0 ? '' : ` (${verdictOf(downgrade.findings, '').text})`}`,
+        ],
         ['Objects', upgrade.objects.map(({ name, change }) => `${name} (${change})`).join(', ')],
       ],
-      ...judged({ findings, unchecked: judgement.unchecked }),
+      ...judged({ findings, unchecked }),
     },
     tables: [
       tableOf(
@@ -241,16 +231,10 @@ export function openUpgrade(older: ReadModule, newer: ReadModule): Opened {
   };
 }
 
-function useText(use: ReturnType<typeof shadowUses>[number] | undefined): string {
+function useText(use: ShadowUse | undefined): string {
   if (!use) return 'does not use it';
   const does = [use.allocates && 'makes', use.reads && 'reads', use.frees && 'frees']
     .filter(Boolean)
     .join(', ');
   return use.sizes.length === 0 ? does : `${does}; ${use.sizes.join(', ')} bytes`;
-}
-
-function sideOf({ livepatch, model }: LivepatchEvidence): UpgradeSide {
-  return model
-    ? { livepatch, shadows: shadowUses(model), waiting: waitingFunctions(model, livepatch) }
-    : { livepatch };
 }

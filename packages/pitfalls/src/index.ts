@@ -13,4 +13,4 @@ export { assessUnit, checkLivepatch, type Judgement, type Unchecked, worstFirst 
 export type { LivepatchNeed, Observation, Pitfall, Review, Rule, Step, UnitNeed } from './pitfall.ts';
 export { type KnownKernel, objectsOf, readEvidence } from './read.ts';
 export { shadowUses } from './shadow.ts';
-export { waitingFunctions } from './waiting.ts';
+export { type CheckedUpgrade, type Downgrade, judgeUpgrade } from './upgrade.ts';

@@ -1,14 +1,6 @@
-import type { Finding } from '@klpkit/findings';
 import type { Kernel } from '@klpkit/kernel';
-import { compareUpgrade, type Upgrade, type UpgradeSide } from '@klpkit/livepatch';
-import {
-  type LivepatchEvidence,
-  shadowUses,
-  type Unchecked,
-  waitingFunctions,
-  worstFirst,
-} from '@klpkit/pitfalls';
-import { type CheckedModule, checkModule } from './module.ts';
+import { type CheckedUpgrade, judgeUpgrade } from '@klpkit/pitfalls';
+import { checkModule } from './module.ts';
 
 /** A livepatch module as a file. */
 export interface ModuleFile {
@@ -18,29 +10,8 @@ export interface ModuleFile {
   readonly bytes: Uint8Array;
 }
 
-/** Whether one livepatch may follow another, and how to come back. */
-export interface CheckedUpgrade extends Upgrade {
-  /** Worst first: those of both livepatches together, and of the newer one alone what keeps it from being enabled. */
-  readonly findings: readonly Finding[];
-  /** Pitfalls that were not looked for because something is missing. */
-  readonly unchecked: readonly Unchecked[];
-  readonly downgrade: Downgrade;
-}
-
-/** How the older livepatch comes back once the newer one is enabled. */
-export interface Downgrade {
-  /** `disable`: the newer stands on the older and is disabled; `load`: the older's module is loaded once more. */
-  readonly how: 'disable' | 'load';
-  /** What the kernel makes of it. */
-  readonly outcome: Upgrade['outcome'];
-  /** One sentence. */
-  readonly what: string;
-  readonly findings: readonly Finding[];
-}
-
 /**
  * Says whether a livepatch may be enabled while an older one is, what the kernel makes of it, and what of the older one is left then.
- * The rules are those of {@link checkModule} with `older`; what they say of the newer one alone is left to that, but for errors.
  *
  * @param kernel that both are for; without it they are read as the usual kernels have their structures
  * @throws {UsageError} for a file that is no module at all
@@ -53,85 +24,5 @@ export async function checkUpgrade(
   const [before, after] = await Promise.all(
     [older, newer].map(({ file, bytes }) => checkModule(file, bytes, { kernel })),
   );
-  const forward = await together(before, newer, after, kernel);
-  // Stacked on the older one, the newer is taken off by disabling it, and no rule stands in the way.
-  const back =
-    forward.upgrade.outcome === 'stacks' ? undefined : await together(after, older, before, kernel);
-  const broken = after.judgement.findings.filter(
-    ({ id, severity }) => severity === 'error' || id === 'KLP402',
-  );
-  const findings = worstFirst([...broken, ...forward.findings]);
-  return {
-    ...forward.upgrade,
-    outcome: findings.some(stopsLoading) ? 'refused' : forward.upgrade.outcome,
-    findings,
-    unchecked: forward.unchecked,
-    downgrade: back
-      ? {
-          how: 'load',
-          outcome: back.findings.some(stopsLoading) ? 'refused' : back.upgrade.outcome,
-          what: downgradeText(back.upgrade),
-          findings: worstFirst(back.findings),
-        }
-      : {
-          how: 'disable',
-          outcome: 'stacks',
-          what: `disabling ${forward.upgrade.newer || newer.file} leaves ${forward.upgrade.older || older.file} as it was`,
-          findings: [],
-        },
-  };
-}
-
-/** Errors of the kernel's own rules and of the pair's; others are the author's business and leave the livepatch loadable. */
-const stopping = new Set(['KLP216', 'KLP224', 'upgrade-same-name']);
-const stopsLoading = ({ id, severity }: Finding) =>
-  severity === 'error' && (stopping.has(id) || /^(KLP20[1-57-9]|KLP30[1-3]|livepatch-|module-)/.test(id));
-
-/** Pitfalls that two livepatches make together. */
-const ofBoth = new Set(['KLP211', 'KLP216', 'KLP217', 'KLP222']);
-
-/** What is said of two livepatches and not of the second alone. */
-async function together(
-  first: CheckedModule,
-  second: ModuleFile,
-  alone: CheckedModule,
-  kernel: Kernel | undefined,
-): Promise<{ upgrade: Upgrade; findings: Finding[]; unchecked: readonly Unchecked[] }> {
-  const { livepatch, model } = first.evidence;
-  const { judgement } = await checkModule(second.file, second.bytes, {
-    kernel,
-    older: livepatch,
-    olderModel: model,
-  });
-  const known = new Set(alone.judgement.findings.map((finding) => JSON.stringify(finding)));
-  const upgrade = compareUpgrade(sideOf(first.evidence), sideOf(alone.evidence));
-  const pair = judgement.findings.filter((finding) => !known.has(JSON.stringify(finding)));
-  return {
-    upgrade,
-    findings: [...upgrade.findings, ...pair, ...kept(first)],
-    unchecked: judgement.unchecked.filter(({ id }) => ofBoth.has(id)),
-  };
-}
-
-/** What is said of the first one alone and matters when the second follows: state in its own memory, code that tasks do not leave. */
-function kept({ judgement }: CheckedModule): Finding[] {
-  return judgement.findings.filter(({ id }) => id === 'KLP506' || blocks(id));
-}
-
-/** Main functions of threads, and new functions that are never left. */
-const blocks = (id: string) => id === 'KLP402' || id === 'KLP406';
-
-function sideOf({ livepatch, model }: LivepatchEvidence): UpgradeSide {
-  return model
-    ? { livepatch, shadows: shadowUses(model), waiting: waitingFunctions(model, livepatch) }
-    : { livepatch };
-}
-
-function downgradeText({ older, newer, outcome }: Upgrade): string {
-  const [left, back] = [older || 'the newer livepatch', newer || 'the older one'];
-  if (outcome === 'refused')
-    return `${back} cannot be loaded while ${left} is enabled; disabling ${left} first leaves the kernel's own code without either`;
-  if (outcome === 'replaces')
-    return `${back} can be loaded again and replaces ${left}; disabling ${left} goes back to the kernel's own code instead`;
-  return `${back} does not replace: loaded again, it lies on top of ${left}, whose other functions stay`;
+  return judgeUpgrade(before.evidence, after.evidence);
 }

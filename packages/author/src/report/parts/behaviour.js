@@ -39,7 +39,8 @@ function find(bar) {
   const scroll = bar.nextElementSibling;
   const lines = [...scroll.querySelectorAll('tbody:not(.k) > tr')].map((row) => ({
     row,
-    text: row.textContent.toLowerCase(),
+    // The marks in the middle are words as well for those who listen: "removed" has "mov" in it.
+    text: [...row.cells].map((cell) => (cell.matches('.m') ? '' : cell.textContent.toLowerCase())).join('\n'),
   }));
   let last = -1;
   const go = (isNext) => {

@@ -4,6 +4,8 @@ import { plural } from './words.ts';
 
 /** Instructions that are shown on each side of a difference. */
 const context = 4;
+/** Instructions from which on one looks for words. */
+const manyRows = 8;
 /** Fewer equal instructions than this are not worth a fold. */
 const smallestFold = 4;
 
@@ -74,7 +76,7 @@ export function codeMarkup({ title, caption, rows, sides }: CodeView, id: string
     ? html`<col class="o"><col><col class="m"><col class="o"><col>`
     : html`<col class="o"><col>`;
   const stretches = isPair ? foldEqual(rows) : [{ folded: false, rows }];
-  return html`<div class="find" hidden><input type="text" placeholder="find in the code" aria-label="Find in the code of ${title}"> <span class="found" role="status"></span></div>
+  return html`${code.length > manyRows && html`<div class="find" hidden><input type="text" placeholder="find in the code" aria-label="Find in the code of ${title}"> <span class="found" role="status"></span></div>`}
 <div class="scroll" tabindex="0" role="region" aria-label="code of ${title}">
 <table class="asm${isPair && ' pair'}"><caption>${caption}</caption>
 <colgroup>${columns}</colgroup>
