@@ -1,22 +1,27 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { availableParallelism, loadavg, tmpdir } from 'node:os';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
-import { isDeepStrictEqual, parseArgs } from 'node:util';
-import type { Cell } from '@klpkit/fleet';
-import { writeFileAtomic } from '@klpkit/host';
-import { addKernel, listKernels } from '@klpkit/kernel';
+import { parseArgs } from 'node:util';
+import { FolderStore } from '@klpkit/fleet';
+import { cacheRoot, writeFileAtomic } from '@klpkit/host';
+import { addKernel, kernelsOfSeries, listKernels } from '@klpkit/kernel';
+import { freePort, startRedis } from '../../packages/fleet/src/testing/services.ts';
 import { patchOf } from '../corpus/changed.ts';
 import type { Outcome } from '../corpus/outcome.ts';
 import { sampleOf } from '../corpus/sample.ts';
+import { type Answer, type Timed, tableOf } from './table.ts';
 
 /**
  * A matrix of real fixes: files that the step from one release to the next changes and that the corpus has proven, on every kernel of
- * the cache. First with nothing compiled in this run, then once more for the time with units cached, and, with `--queue`, by two
- * workers behind a Redis of its own, whose cells must be the same ones.
+ * the series in the cache.
+ *
+ * The first run is embedded and finds no unit compiled. Then, with `--queue`, the embedded engine and two workers behind a Redis of
+ * its own take turns, as A B B A …, so that a machine that becomes slower is slower for both. Each of those runs has a state and a
+ * store of its own, and a copy of its own of the compiled units that the first run left; what klpkit keeps in the kernels' folders is
+ * there since the first run. Cells, bytes and releases must be the same in all.
  */
 const { values } = parseArgs({
   options: {
@@ -25,24 +30,22 @@ const { values } = parseArgs({
     corpus: { type: 'string', default: 'bench/results/corpus-6.12.115-6.12.117.jsonl' },
     fixes: { type: 'string', default: '12' },
     seed: { type: 'string', default: '1' },
+    series: { type: 'string', default: 'debian:6.12' },
     kernel: { type: 'string', multiple: true },
     'no-prove': { type: 'boolean', default: false },
     queue: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '1' },
     table: { type: 'string' },
   },
 });
 
-/** A run of the matrix, from its command to its end. */
-interface Timed {
-  readonly what: string;
-  readonly seconds: number;
-  readonly cells: readonly Cell[];
-  readonly jobs: number;
+/** A run, and what its folders are called after. */
+interface Run extends Timed {
+  readonly place: string;
 }
 
 const bin = fileURLToPath(new URL('../../packages/cli/src/bin.ts', import.meta.url));
 const jobsAtOnce = 2;
-const load = loadavg()[0]?.toFixed(1);
 const children: ChildProcess[] = [];
 const folder = await mkdtemp(join(tmpdir(), 'klpkit-bench-matrix-'));
 process.once('SIGINT', () => process.exit(130));
@@ -51,15 +54,19 @@ process.once('exit', () => {
 });
 
 try {
-  await writeMatrix();
-  const runs = [await run('embedded, first', 'first'), await run('embedded, units cached', 'second')];
-  if (values.queue) runs.push(await runByQueue());
-  const [, embedded, queued] = runs;
-  if (queued && embedded && !isDeepStrictEqual(queued.cells, embedded.cells)) {
-    process.stderr.write('the queue gave other cells than the embedded engine\n');
-    process.exitCode = 1;
+  const titles = await writeMatrix();
+  const first = await embedded('first');
+  const runs = [first];
+  for (let round = 0; values.queue && round < Number(values.rounds); round++) {
+    const turns = [embedded, queued];
+    if (round % 2 === 1) turns.reverse();
+    for (const turn of turns) runs.push(await turn(`${turn.name}-${round}`));
   }
-  const table = tableOf(runs);
+  const differences: string[] = [];
+  for (const run of runs.slice(1)) differences.push(...(await differ(first, run)));
+  for (const what of differences) process.stderr.write(`${what}\n`);
+  if (differences.length > 0) process.exitCode = 1;
+  const table = tableOf({ runs, titles, differences, values, jobsAtOnce });
   if (values.table) await writeFileAtomic(values.table, table);
   else process.stdout.write(table);
 } finally {
@@ -83,28 +90,47 @@ async function files(): Promise<string[]> {
   );
 }
 
-async function writeMatrix(): Promise<void> {
+/** Writes the matrix and its patches; gives the file of each fix. */
+async function writeMatrix(): Promise<Map<string, string>> {
   const from = await addKernel(values.from);
   const to = await addKernel(values.to);
-  const kernels =
-    values.kernel ?? (await listKernels()).map(({ id }) => id).filter((id) => id.startsWith('debian:'));
+  const kernels = values.kernel ?? kernelsOfSeries(await listKernels(), values.series).map(({ id }) => id);
   const lines = ['format: 1', 'name: bench', 'kernels:', ...kernels.map((id) => `  - ${id}`), 'fixes:'];
+  const titles = new Map<string, string>();
   await mkdir(join(folder, 'patches'));
   for (const [index, file] of (await files()).entries()) {
     await writeFile(
       join(folder, `patches/${index}.patch`),
       await patchOf(from.sourceDir, to.sourceDir, [file]),
     );
+    titles.set(`fix-${index}`, file);
     lines.push(`  - { id: fix-${index}, title: '${file}', patch: patches/${index}.patch }`);
   }
   lines.push('policy:', `  prove: ${!values['no-prove']}`, '');
   await writeFile(join(folder, 'matrix.yaml'), lines.join('\n'));
+  return titles;
+}
+
+/** A cache of its own for a run: the kernels are shared, compiled units are those of the first run, copied. */
+async function makeCache(place: string): Promise<string> {
+  const cache = join(folder, `${place}.cache`);
+  await mkdir(join(cache, 'klpkit'), { recursive: true });
+  for (const name of ['kernels', 'sources', 'debs', 'userland'])
+    await symlink(join(cacheRoot(), name), join(cache, 'klpkit', name));
+  await cp(join(cacheRoot(), 'prove'), join(cache, 'klpkit/prove'), { recursive: true });
+  if (place !== 'first')
+    await cp(join(folder, 'first.cache/klpkit/objects'), join(cache, 'klpkit/objects'), { recursive: true });
+  return cache;
 }
 
 /** Starts klpkit in the folder; `said` grows with what it says. */
-function start(args: readonly string[]): ChildProcess & { said: string } {
+function start(args: readonly string[], cache: string): ChildProcess & { said: string } {
   const child = Object.assign(
-    spawn(process.execPath, [bin, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] }),
+    spawn(process.execPath, [bin, ...args], {
+      cwd: folder,
+      env: { ...process.env, XDG_CACHE_HOME: cache },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
     { said: '' },
   );
   child.stdout?.on('data', (chunk: Buffer) => {
@@ -114,89 +140,84 @@ function start(args: readonly string[]): ChildProcess & { said: string } {
   return child;
 }
 
-async function run(what: string, place: string, more: readonly string[] = []): Promise<Timed> {
+const placesOf = (place: string) => ['--state', `${place}.state`, '--store', `${place}.store`];
+
+/** A run of the matrix, from its command to its end, and then a release of what it gave. */
+async function take(place: string, what: string, cache: string, more: readonly string[] = []): Promise<Run> {
   process.stderr.write(`${what}\n`);
   const begin = performance.now();
-  const places = ['--state', `${place}.state`, '--store', `${place}.store`];
-  const child = start([
-    'matrix',
-    'run',
-    'matrix.yaml',
-    '--json',
-    '--jobs',
-    `${jobsAtOnce}`,
-    ...places,
-    ...more,
-  ]);
+  const own = placesOf(place);
+  const child = start(['matrix', 'run', 'matrix.yaml', '--json', ...own, ...more], cache);
   const code = await new Promise((resolve) => child.once('close', resolve));
   const seconds = (performance.now() - begin) / 1000;
   // 1: a cell waits for a human, which fixes that do not apply to an older kernel do.
   if (code !== 0 && code !== 1) throw new Error(`klpkit matrix ended with ${code}`);
-  const { cells, jobs } = JSON.parse(child.said) as { cells: Cell[]; jobs: { done: number } };
-  return { what, seconds, cells, jobs: jobs.done };
+  const { cells, jobs } = JSON.parse(child.said) as Answer;
+  if (cells.some(({ state }) => state === 'released')) {
+    const report = start(
+      ['matrix', 'report', 'matrix.yaml', ...own, '--release', `${place}.release`, '--json'],
+      cache,
+    );
+    await new Promise((resolve) => report.once('close', resolve));
+  }
+  process.stderr.write(`  ${seconds.toFixed(1)} s\n`);
+  return { what, place, seconds, cells, jobs: jobs.done };
 }
 
-async function runByQueue(): Promise<Timed> {
-  const port = await freePort();
-  const redis = spawn(
-    'redis-server',
-    ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
-    { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] },
+async function embedded(place: string): Promise<Run> {
+  const what = place === 'first' ? 'embedded, nothing compiled' : 'embedded';
+  return take(place, what, await makeCache(place), ['--jobs', `${jobsAtOnce}`]);
+}
+
+async function queued(place: string): Promise<Run> {
+  const cache = await makeCache(place);
+  const redis = await startRedis(folder, await freePort());
+  const queue = ['--queue', `redis://127.0.0.1:${redis.port}`];
+  const workers = Array.from({ length: jobsAtOnce }, () =>
+    start(['worker', ...queue, '--store', `${place}.store`, '--jobs', '1'], cache),
   );
-  children.push(redis);
-  await new Promise<void>((resolve, reject) => {
-    redis.once('error', reject);
-    redis.stdout.on('data', (chunk: Buffer) => {
-      if (chunk.toString().includes('Ready to accept connections')) resolve();
-    });
-  });
-  const queue = ['--queue', `redis://127.0.0.1:${port}`];
-  const workers = [1, 2].map(() => start(['worker', ...queue, '--store', 'third.store', '--jobs', '1']));
   await Promise.all(
     workers.map((worker) => new Promise<void>((resolve) => worker.stdout?.once('data', () => resolve()))),
   );
-  return run('two workers behind Redis, units cached', 'third', queue);
+  try {
+    return await take(place, `${jobsAtOnce} workers behind Redis`, cache, queue);
+  } finally {
+    for (const worker of workers) worker.kill('SIGTERM');
+    await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('close', resolve))));
+    await redis.kill();
+  }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
+/** What a run gave otherwise than another: cells, the bytes that they name, files of the releases. */
+async function differ(one: Run, other: Run): Promise<string[]> {
+  const differences: string[] = [];
+  for (const [index, cell] of one.cells.entries()) {
+    const { kernel, fix, artifact, proof } = cell;
+    if (JSON.stringify(cell) !== JSON.stringify(other.cells[index]))
+      differences.push(`${other.place}: ${fix} on ${kernel} is another cell than in ${one.place}`);
+    for (const digest of [artifact?.digest, artifact?.report, artifact?.page, proof?.digest]) {
+      if (digest === undefined) continue;
+      // The store gives out only what is what its name says.
+      await new FolderStore(join(folder, `${other.place}.store`))
+        .get(digest)
+        .catch((error: Error) => differences.push(`${other.place}: ${fix} on ${kernel}: ${error.message}`));
+    }
+  }
+  const [released, again] = [await filesOf(`${one.place}.release`), await filesOf(`${other.place}.release`)];
+  for (const name of new Set([...released.keys(), ...again.keys()]))
+    if (!released.get(name) || !again.get(name)?.equals(released.get(name) as Buffer))
+      differences.push(`${other.place}: ${name} of the release is another file than in ${one.place}`);
+  return differences;
 }
 
-function tableOf(runs: readonly Timed[]): string {
-  const cells = runs[0]?.cells ?? [];
-  const releases = [...new Set(cells.map(({ release }) => release))];
-  const states = [...new Set(cells.map(({ state }) => state))].sort();
-  const [, embedded, queued] = runs;
-  return [
-    `# A matrix of ${releases.length} kernels and ${values.fixes} fixes`,
-    '',
-    `Fixes of the step ${values.from} → ${values.to}, drawn by seed ${values.seed} from those that the corpus proved.`,
-    `Node ${process.version}, ${availableParallelism()} processors, ${jobsAtOnce} jobs at once; load average ${load} when it began.`,
-    `To measure: \`node bench/matrix/matrix.ts --queue\`.`,
-    '',
-    '| run | jobs | wall s | s a cell |',
-    '|---|---|---|---|',
-    ...runs.map(
-      ({ what, seconds, jobs }) =>
-        `| ${what} | ${jobs} | ${seconds.toFixed(1)} | ${(seconds / Math.max(1, cells.length)).toFixed(2)} |`,
-    ),
-    '',
-    ...(queued && embedded
-      ? [
-          `The queue took ${((queued.seconds / embedded.seconds - 1) * 100).toFixed(1)} % more than the embedded engine; its cells are ${isDeepStrictEqual(queued.cells, embedded.cells) ? 'the same, with the same bytes' : 'others'}.`,
-          '',
-        ]
-      : []),
-    `| kernel | ${states.join(' | ')} |`,
-    `|---|${states.map(() => '---|').join('')}`,
-    ...releases.map(
-      (release) =>
-        `| ${release} | ${states.map((state) => cells.filter((cell) => cell.release === release && cell.state === state).length).join(' | ')} |`,
-    ),
-    '',
-  ].join('\n');
+async function filesOf(release: string): Promise<Map<string, Buffer>> {
+  const entries = await readdir(join(folder, release), { recursive: true, withFileTypes: true }).catch(
+    () => [],
+  );
+  const found = new Map<string, Buffer>();
+  for (const entry of entries) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile()) found.set(path.slice(join(folder, release).length + 1), await readFile(path));
+  }
+  return found;
 }

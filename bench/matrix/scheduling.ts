@@ -82,10 +82,11 @@ async function measure(count: number): Promise<Cost> {
     const run = async () => {
       const state = new MatrixState(folder);
       const result = await runMatrix({
-        matrix: { name: 'web', kernels: [], fixes, policy: { prove: true, cumulative: true } },
+        matrix: { name: 'web', kernels: [], fixes, policy: { prove: true, cumulative: true, scenarios: [] } },
         kernels: Array.from({ length: kernels }, (_, index) => ({
           kernel: { id: `debian:6.${index}`, release: `6.${index}`, vmlinuz } as Kernel,
         })),
+        scenarios: new Map(),
         patches: new Map(fixes.map(({ id }) => [`${id}.patch`, `the patch ${id}`.repeat(100)])),
         store,
         engine: new Simulated(made),

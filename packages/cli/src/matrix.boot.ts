@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ReleaseManifest } from '@klpkit/fleet';
 import { splitSignature } from '@klpkit/formats';
 import { run, sha256Hex } from '@klpkit/host';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeKeys } from '../../fleet/src/testing/keys.ts';
-import { ended, MatrixFolder, until } from './testing/matrix.ts';
+import { answerOf, ended, MatrixFolder, until } from './testing/matrix.ts';
 
 let matrix: MatrixFolder;
 beforeAll(async () => {
@@ -29,6 +29,23 @@ describe('klpkit matrix', () => {
     expect(code).toBe(1);
     expect(jobs.kept).toBeGreaterThan(0);
     expect((await matrix.run()).jobs.done).toBe(0);
+  });
+
+  it('disproves what does not stand a scenario of the policy', async () => {
+    const scenario = 'name: wrong\nmodules:\n  mine:\nsteps:\n  - load: mine\n  - run: "false"\n';
+    writeFileSync(matrix.at('wrong.yaml'), scenario);
+    const text = readFileSync(matrix.at('matrix.yaml'), 'utf8')
+      .replace('life.yaml', 'wrong.yaml')
+      .replace(/^ {2}- \{ id: .*\n/gm, '');
+    writeFileSync(matrix.at('strict.yaml'), text);
+    const child = matrix.start(['matrix', 'run', 'strict.yaml', '--json', '--store', 'matrix.state/store']);
+    const { cells, code } = await answerOf(child);
+    expect(code).toBe(1);
+    expect(cells.map(({ fix, state, reason }) => `${fix} ${state}: ${reason}`)).toEqual([
+      expect.stringMatching(/^good disproven: the scenario wrong failed at step 2, run false/),
+      '* not-affected: no fix has a livepatch for this kernel',
+    ]);
+    expect(cells[0]?.next).toMatch(/^klpkit prove livepatch-good\.ko --kernel \S+ --scenario wrong$/);
   });
 
   it('reports from the state alone', async () => {

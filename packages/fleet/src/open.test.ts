@@ -1,6 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Refusal } from '@klpkit/findings';
 import type { Kernel } from '@klpkit/kernel';
-import { describe, expect, it } from 'vitest';
-import { selectKernels } from './open.ts';
+import { afterAll, describe, expect, it } from 'vitest';
+import { scenarioText, selectKernels } from './open.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'klpkit-open-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const cached = [
   ['6.1.0-56-amd64', '6.1.192-2'],
@@ -44,5 +51,27 @@ describe('selectKernels', () => {
 
   it('leaves a kernel that is named as it is', () => {
     expect(selectKernels({ id: 'debian:6.12' }, cached, () => {})).toEqual([{ id: 'debian:6.12' }]);
+  });
+});
+
+describe('scenarioText', () => {
+  it('takes one that klpkit brings, and one beside the matrix', async () => {
+    expect(await scenarioText('load-cycles', folder)).toContain('name: load-cycles');
+    const own = 'name: own\nmodules:\n  mine:\nsteps:\n  - load: mine\n';
+    writeFileSync(join(folder, 'own.yaml'), own);
+    expect(await scenarioText('own.yaml', folder)).toBe(own);
+  });
+
+  it('refuses one that a livepatch alone cannot be taken through', async () => {
+    await expect(scenarioText('nothing', folder)).rejects.toThrow('there is no scenario nothing');
+    await expect(scenarioText('upgrade-chain', folder)).rejects.toThrow('a matrix gives it one livepatch');
+    writeFileSync(
+      join(folder, 'asks.yaml'),
+      `name: asks\nmodules:\n  mine:\nparameters:\n  x:\n    summary: a\nsteps:\n  - run: \${x}\n`,
+    );
+    await expect(scenarioText('asks.yaml', folder)).rejects.toThrow('has the parameters x without a default');
+    writeFileSync(join(folder, 'wrong.yaml'), 'name: wrong\nmodules:\n  mine:\nsteps:\n  - lod: mine\n');
+    const error = await scenarioText('wrong.yaml', folder).catch((thrown: unknown) => thrown);
+    expect((error as Refusal).findings[0]?.at).toMatchObject({ file: 'wrong.yaml', line: 5 });
   });
 });

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
 import { type Kernel, kernelsOfSeries, listKernels, openKernel } from '@klpkit/kernel';
+import { findScenario, readScenario } from '@klpkit/prove';
 import type { OpenedKernel } from './run.ts';
 import type { Matrix, MatrixKernel } from './types.ts';
 
@@ -9,6 +11,8 @@ import type { Matrix, MatrixKernel } from './types.ts';
 export interface OpenedMatrix {
   readonly kernels: readonly OpenedKernel[];
   readonly patches: ReadonlyMap<string, string>;
+  /** Texts of the scenarios by what the policy calls them. */
+  readonly scenarios: ReadonlyMap<string, string>;
 }
 
 /**
@@ -54,8 +58,44 @@ export async function openMatrix(matrix: Matrix, folder: string, file: string): 
     const bytes = await read(path);
     if (bytes) patches.set(path, new TextDecoder().decode(bytes));
   }
+  const scenarios = new Map<string, string>();
+  for (const name of matrix.policy.scenarios) {
+    const text = await scenarioText(name, folder).catch((error: unknown) => {
+      if (error instanceof Refusal) findings.push(...error.findings);
+      else if (error instanceof UsageError) missing(error.message, error.next ?? 'name another scenario');
+      else throw error;
+    });
+    if (text !== undefined) scenarios.set(name, text);
+  }
   if (findings.length > 0) throw new Refusal(findings);
-  return { kernels, patches };
+  return { kernels, patches, scenarios };
+}
+
+/**
+ * The text of a scenario that any livepatch can be taken through.
+ *
+ * @param name of one that klpkit brings, or a file below `folder`
+ * @throws {Refusal} for one with mistakes
+ * @throws {UsageError} for one that is not there, or wants more than one livepatch
+ */
+export async function scenarioText(name: string, folder: string): Promise<string> {
+  const own = join(folder, name);
+  const path = existsSync(own) ? own : await findScenario(name);
+  const text = await readFile(path, 'utf8');
+  const { modules, parameters } = readScenario(text, { file: name });
+  const files = modules.filter(({ file }) => file !== undefined);
+  if (modules.length !== 1 || files.length > 0)
+    throw new UsageError(
+      `the scenario ${name} has the modules ${modules.map(({ alias }) => alias).join(', ') || 'none'}, and a matrix gives it one livepatch`,
+      'name a scenario of one module without a file, load-cycles for one',
+    );
+  const open = parameters.filter((one) => one.default === undefined && one.targetOf === undefined);
+  if (open.length > 0)
+    throw new UsageError(
+      `the scenario ${name} has the parameters ${open.map((one) => one.name).join(', ')} without a default, and a matrix gives no values`,
+      'give them a default in a copy of the scenario beside the matrix',
+    );
+  return text;
 }
 
 /**

@@ -27,7 +27,7 @@ const keys = {
     notes: 1,
   },
   check: { run: 1, before: 1, patched: 1, reverted: 1 },
-  policy: { prove: 1, cumulative: 1, maxWarnings: 1, maxUnits: 1 },
+  policy: { prove: 1, cumulative: 1, maxWarnings: 1, maxUnits: 1, scenarios: 1 },
 } as const;
 
 /**
@@ -233,7 +233,7 @@ class Reader extends YamlNodes {
   }
 
   #policy(node: YamlNode): MatrixPolicy {
-    const policy = { prove: true, cumulative: true };
+    const policy = { prove: true, cumulative: true, scenarios: [] };
     if (!node) return policy;
     const map = this.map(node, 'the policy is a mapping', keys.policy);
     const flag = (key: 'prove' | 'cumulative') => {
@@ -256,6 +256,7 @@ class Reader extends YamlNodes {
       cumulative: flag('cumulative'),
       ...count('maxWarnings', 0),
       ...count('maxUnits', 1),
+      scenarios: this.#paths(map?.get('scenarios')),
     };
   }
 

@@ -37,7 +37,7 @@ const matrix = (fixes: readonly MatrixFix[]): Matrix => ({
   name: 'web',
   kernels: [],
   fixes,
-  policy: { prove: true, cumulative: true },
+  policy: { prove: true, cumulative: true, scenarios: [] },
 });
 
 /** Answers jobs at once, as the scheduling of real ones is asked for and not their work. */
@@ -84,6 +84,7 @@ async function request(
     matrix: matrix(fixes),
     kernels: releases.map(kernel),
     patches: new Map(fixes.map(({ id }) => [`${id}.patch`, `the patch ${id}`])),
+    scenarios: new Map<string, string>(),
     store,
     engine,
     state: new MatrixState(join(folder, place)),

@@ -37,6 +37,8 @@ export interface MatrixRun {
   readonly kernels: readonly OpenedKernel[];
   /** Texts of the patches by their path in the matrix. */
   readonly patches: ReadonlyMap<string, string>;
+  /** Texts of the scenarios of the policy, by what it calls them. */
+  readonly scenarios: ReadonlyMap<string, string>;
   readonly store: Store;
   readonly engine: Engine;
   readonly state: MatrixState;
@@ -119,7 +121,7 @@ class Run {
     };
     const { policy } = this.#request.matrix;
     const built = cellOfBuild(
-      head({ job, checks: fix.checks, policy }),
+      head({ job, checks: fix.checks, policy, scenarios: this.#scenarios() }),
       await this.#do(kernel.id, fix.id, job, signal),
       policy.maxWarnings,
     );
@@ -163,7 +165,8 @@ class Run {
       ...(shipped ? { shipped: this.#input(shipped.name, shipped.bytes) } : {}),
     };
     const checks = good.flatMap((fix) => fix.checks);
-    const head: CellHead = { ...base, inputs: inputsKey({ job, checks, policy: matrix.policy }) };
+    const inputs = inputsKey({ job, checks, policy: matrix.policy, scenarios: this.#scenarios() });
+    const head: CellHead = { ...base, inputs };
     const result = await this.#do(kernel.id, allFixes, job, signal);
     const built = together(cellOfBuild(head, result, matrix.policy.maxWarnings));
     const cell = await this.#proven(image, built, checks, signal);
@@ -184,6 +187,7 @@ class Run {
       module: { name: artifact.name, digest: artifact.digest },
       objects: artifact.objects,
       checks,
+      ...(this.#scenarios().length > 0 ? { scenarios: this.#scenarios() } : {}),
     };
     return cellOfProof(cell, await this.#do(cell.kernel, cell.fix, job, signal));
   }
@@ -198,7 +202,7 @@ class Run {
       return known;
     }
     signal.throwIfAborted();
-    if (job.kind === 'build') await this.#supply(job);
+    await this.#supply(job);
     state.enter(kernel, fix, job.kind);
     const result = await engine.run(key, job, signal);
     this.done++;
@@ -208,15 +212,21 @@ class Run {
     return JSON.parse(text) as JobResult;
   }
 
-  /** Puts the inputs of a build into the store; the module of a proof is there since it was built. */
-  async #supply({ patches, shipped }: BuildJob): Promise<void> {
+  /** Puts the inputs of a job into the store; the module of a proof is there since it was built. */
+  async #supply(job: Job): Promise<void> {
     const { store } = this.#request;
+    const inputs =
+      job.kind === 'prove' ? (job.scenarios ?? []) : [...job.patches, ...(job.shipped ? [job.shipped] : [])];
     const put = ({ digest }: JobInput) => {
       const known = this.#supplied.get(digest) ?? store.put(this.#inputs.get(digest) ?? '');
       this.#supplied.set(digest, known);
       return known;
     };
-    await Promise.all([...patches, ...(shipped ? [shipped] : [])].map(put));
+    await Promise.all(inputs.map(put));
+  }
+
+  #scenarios(): JobInput[] {
+    return [...this.#request.scenarios].map(([name, text]) => this.#input(name.replace(/^.*\//, ''), text));
   }
 
   #input(name: string, bytes: string | Uint8Array): JobInput {

@@ -135,6 +135,10 @@ export function matrixSchema(): Json {
               ),
               maxWarnings: described(count(0), 'Most warnings that pass without a human; else any'),
               maxUnits: described(count(1), 'Most units that a changed header may reach'),
+              scenarios: described(
+                paths,
+                'Scenarios that each proven livepatch is taken through: load-cycles, or a file beside this one',
+              ),
             },
             [],
           ),

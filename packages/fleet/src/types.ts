@@ -58,6 +58,8 @@ export interface MatrixPolicy {
   readonly maxWarnings?: number;
   /** Most units that a header may reach. */
   readonly maxUnits?: number;
+  /** Scenarios that each proven livepatch is taken through: names of those that klpkit brings, or files relative to the matrix. */
+  readonly scenarios: readonly string[];
 }
 
 /** A matrix file as it was read. Paths are relative to its folder and stay inside it. */
@@ -159,6 +161,8 @@ export interface ProveJob {
   readonly module: JobInput;
   readonly objects: readonly { readonly name: string; readonly functions: readonly string[] }[];
   readonly checks: readonly MatrixCheck[];
+  /** Scenarios of one module, which this livepatch is. */
+  readonly scenarios?: readonly JobInput[];
 }
 
 /** A unit of work, named by the digest of its content; it can be done by any worker that has the kernel. */

@@ -39,6 +39,10 @@ export class MatrixFolder {
     writeFileSync(this.at('patches/stale.patch'), fix.replaceAll('\n ', '\n 0'));
     writeFileSync(this.at('patches/bad.patch'), fix.replace('seq_puts', 'no_such_function'));
     writeFileSync(
+      this.at('life.yaml'),
+      'name: life\nmodules:\n  mine:\nsteps:\n  - load: mine\n  - disable: mine\n  - unload: mine\n',
+    );
+    writeFileSync(
       this.at('matrix.yaml'),
       `format: 1
 name: web
@@ -51,6 +55,8 @@ fixes:
       - { run: grep -c livepatched /proc/version, before: '0', patched: '1', reverted: '0' }
   - { id: stale, patch: patches/stale.patch }
   - { id: bad, patch: patches/bad.patch }
+policy:
+  scenarios: [life.yaml]
 `,
     );
   }

@@ -33,6 +33,7 @@ const job = v.variant('kind', [
     module: input,
     objects,
     checks: v.pipe(v.array(check), v.maxLength(1000)),
+    scenarios: v.optional(v.pipe(v.array(input), v.maxLength(100))),
   }),
 ]);
 

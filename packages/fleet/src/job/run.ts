@@ -7,6 +7,7 @@ import { imageDigest } from '../image.ts';
 import type { Store } from '../store/index.ts';
 import type { BuildJob, Job, JobInput, JobKernel, JobResult, MatrixCheck, ProveJob } from '../types.ts';
 import { jobFailure, lackOf } from './failure.ts';
+import { takeThrough } from './scenarios.ts';
 
 /**
  * Does one job: reads its inputs from the store, puts what it makes into it, and says what came out. The same job gives the same
@@ -113,17 +114,17 @@ async function prove(
   store: Store,
   signal: AbortSignal | undefined,
 ): Promise<JobResult> {
+  const module = await store.get(job.module.digest);
   const proof = await proveLivepatch(
     kernel,
-    {
-      livepatches: [
-        { module: await store.get(job.module.digest), objects: job.objects, checks: job.checks.map(checkOf) },
-      ],
-    },
+    { livepatches: [{ module, objects: job.objects, checks: job.checks.map(checkOf) }] },
     signal ? { signal } : {},
   );
   const [livepatch] = proof.livepatches;
-  const findings = livepatch?.findings ?? [];
+  const isProven = proof.verdict === 'proven';
+  // What does not come and go is taken through no longer life.
+  const lives = isProven ? await takeThrough(job, kernel, module, store, signal) : [];
+  const findings = [...(livepatch?.findings ?? []), ...lives.flatMap((life) => life.findings)];
   // Times and addresses differ from run to run; what is kept is what the same livepatch gives again.
   const kept = {
     kernel: proof.kernel,
@@ -140,11 +141,12 @@ async function prove(
         reverted: reverted?.isMet ?? null,
       })),
     })),
+    ...(lives.length > 0 ? { scenarios: lives.map(({ kept: life }) => life) } : {}),
     findings: findings.map(({ id, severity }) => ({ id, severity })),
   };
   return {
     kind: 'prove',
-    outcome: proof.verdict === 'proven' ? 'proven' : 'disproven',
+    outcome: isProven && lives.every(({ isGood }) => isGood) ? 'proven' : 'disproven',
     findings,
     proof: await store.put(`${JSON.stringify(kept, undefined, 2)}\n`),
   };
