@@ -156,7 +156,7 @@ describe('the workbench', () => {
     const milliseconds = await openInWorkbench(visit.page, [{ name: 'large.ko', bytes }]);
     console.log(`workbench: a livepatch of ${(bytes.length / 1e6).toFixed(1)} MB in ${milliseconds} ms`);
     expect(await title()).toBe('large.ko: a livepatch');
-    expect(await visit.page.locator('dd', { hasText: '1000 functions of vmlinux' }).count()).toBe(1);
+    expect(await visit.page.locator('dd', { hasText: '1,000 functions of vmlinux' }).count()).toBe(1);
   });
 
   test('opens a kernel image and finds a symbol of it', async () => {

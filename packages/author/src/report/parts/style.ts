@@ -31,7 +31,8 @@ export const partsStyle = `
   & caption { padding: .5rem .8rem; color: var(--soft); text-align: start; }
   & :is(th, td) { padding: .3rem .8rem; border-top: 1px solid var(--line); text-align: start; vertical-align: top; overflow-wrap: break-word; }
   & thead th { position: sticky; top: 0; z-index: 1; border-top: 0; background: var(--card); color: var(--soft); }
-  & button.link { display: inline; padding: 0; border: 0; background: none; color: var(--accent); font: inherit; text-align: start; text-decoration: underline; overflow-wrap: anywhere; cursor: pointer; }
+  & button.link { display: inline; padding: 0; border: 0; background: none; color: var(--accent); font: inherit; text-align: start; text-decoration: underline; vertical-align: top; overflow-wrap: anywhere; cursor: pointer; }
+  & td button.link { overflow-wrap: break-word; }
   & .asm { font: .82rem/1.5 var(--mono); }
   & .asm.pair { table-layout: fixed; min-width: 44rem; }
   & .asm caption, & .asm thead th { font: .92rem/1.5 var(--sans); }
