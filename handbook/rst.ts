@@ -6,15 +6,45 @@ import { marked, type Token, type Tokens } from 'marked';
 import { chapters } from './src/page-list.ts';
 
 const docs = join(import.meta.dirname, 'src/content/docs');
+const samples = join(import.meta.dirname, '../samples');
 
-/** Chapters that are about livepatching, not about klpkit. */
-const chosen = new Set([
-  'Concepts',
-  'Two ways to create one',
-  'The livepatch API',
-  'Unexported symbols',
-  'Compiler considerations',
-  'Operating',
+/** Chapters that are about livepatching, not about klpkit, each with what the index says of it: why it is there, and why here. */
+const commentary: ReadonlyMap<string, string> = new Map([
+  [
+    'Concepts',
+    'Begin here, whatever you came for. The pages say what the kernel promises while it changes from one code to the other, ' +
+      'and what it does not promise: that decides which fixes can be livepatched at all. The history explains why the ' +
+      'promise has this form.',
+  ],
+  [
+    'Two ways to create one',
+    'The API says how a livepatch module looks, but not where its code comes from. There are two quite different ways: to ' +
+      'write it, or to cut it out of two builds. Each has its own traps, and whatever is said further on about symbols and ' +
+      'compilers means something else on each. Decide here which one you are on.',
+  ],
+  [
+    'The livepatch API',
+    'What a livepatch can ask of the kernel, from a single function to data that outlives a module. The pages build on each ' +
+      'other, each with a small module that is booted; the modules in samples/livepatch/ are simpler still. The last page ' +
+      'takes together what authors get wrong when they meet it apart: replace, callbacks and states.',
+  ],
+  [
+    'Unexported symbols',
+    'New code calls static functions and reads static variables, which modules may not. Looking them up at run time no ' +
+      'longer works where indirect branches are tracked, so this is about relocations that the livepatch core resolves: ' +
+      'when they are needed, what they look like down to the bytes, and how to name one of several symbols of one name.',
+  ],
+  [
+    'Compiler considerations',
+    'A function in the source is not a function in the kernel. What an optimising compiler inlines, clones, splits and ' +
+      'concludes decides which functions have to be replaced together. On the source route an author has to know all of ' +
+      'it; on the other it explains why a fix of one line replaces ten functions.',
+  ],
+  [
+    'Operating',
+    'For those who load what others wrote: before, while and after. A transition that does not end, and a livepatch that ' +
+      'turns out to be wrong, have a page of their own, to be read at a bad moment.',
+  ],
 ]);
 
 /** Under titles, from the page's own downwards; the kernel's Documentation/doc-guide/sphinx.rst orders them so. */
@@ -26,7 +56,7 @@ const underlines = ['=', '-', '~', '^'];
  * @returns the files, sorted, relative to the folder
  */
 export async function writeRst(folder: string): Promise<string[]> {
-  const pages = chapters.filter(({ label }) => chosen.has(label));
+  const pages = chapters.filter(({ label }) => commentary.has(label));
   const slugs = new Set(pages.flatMap(({ pages }) => pages.map(({ slug }) => slug)));
   const files = new Map<string, string>();
   const heads = new Map<string, { title: string; description: string }>();
@@ -34,7 +64,7 @@ export async function writeRst(folder: string): Promise<string[]> {
     const text = await readFile(join(docs, `${slug}.mdx`), 'utf8');
     const { title, description, body } = parts(text);
     heads.set(slug, { title, description });
-    files.set(`livepatch/${slug}.rst`, pageText(title, body, slugs));
+    files.set(`livepatch/${slug}.rst`, pageText(title, await withSamples(body), slugs));
   }
   files.set('livepatch/index.rst', indexText(pages, heads));
   const fresh = `${folder}.${process.pid}.tmp`;
@@ -68,13 +98,21 @@ function indexText(
 ): string {
   const out = ['.. SPDX-License-Identifier: MIT', '', titled('Kernel livepatching', '='), ''];
   out.push(
-    'Livepatching replaces functions of the running kernel. These pages lead from the concepts to the two ways of creating',
-    'a livepatch, through the API, and to what the compiler does behind the back of an author; the last chapter is for those',
-    'who load what others wrote.',
+    ...wrap(
+      'Livepatching replaces functions of the running kernel, without a reboot. These pages lead from the concepts to the two ' +
+        'ways of creating a livepatch, through the API, to what the compiler does behind the back of an author, and to the ' +
+        'machines that livepatches run on.',
+    ),
+    '',
+    ...wrap(
+      'A newcomer reads the chapters in this order, and tries each sample on the way. A reviewer of a livepatch begins with ' +
+        ':doc:`the consistency model <concepts/consistency>` and the compiler considerations, since what is missing from a ' +
+        'livepatch is never in it. An operator needs the last chapter.',
+    ),
     '',
   );
   for (const { label, pages: listed } of pages) {
-    out.push(titled(label, '-'), '');
+    out.push(titled(label, '-'), '', ...wrap(escapeText(commentary.get(label) ?? '')), '');
     for (const { slug } of listed) {
       const { title, description } = heads.get(slug) ?? { title: slug, description: '' };
       out.push(`:doc:\`${escapeText(title)} <${slug}>\``, ...wrap(escapeText(description), '    '), '');
@@ -100,6 +138,24 @@ function pageText(title: string, body: string, slugs: ReadonlySet<string>): stri
   const tokens = marked.lexer(plainMarkdown(body));
   const writer = new Writer(slugs);
   return `.. SPDX-License-Identifier: MIT\n\n${titled(title, '=')}\n\n${writer.blocks(tokens)}\n`;
+}
+
+/** The component that shows a sample, as the block of code that it shows; see components/Sample.astro. */
+async function withSamples(body: string): Promise<string> {
+  let out = body;
+  for (const [tag, attributes] of body.matchAll(/^<Sample\b([^>]*)\/>$/gm)) {
+    const value = (name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1];
+    const file = value('file') ?? '';
+    const lines = (await readFile(join(samples, file), 'utf8')).trimEnd().split('\n');
+    const from = value('from');
+    const to = value('to');
+    const first = from === undefined ? 0 : lines.findIndex((line) => line.includes(from));
+    const last = to === undefined ? -1 : lines.findIndex((line, at) => at > first && line.includes(to));
+    const code = lines.slice(first, last < 0 ? undefined : last).join('\n');
+    const language = file.replace(/^.*\./, '').replace(/^h$/, 'c');
+    out = out.replace(tag, () => `\`\`\`${language} title="${file}"\n${code.trimEnd()}\n\`\`\``);
+  }
+  return out;
 }
 
 /** Components as text: a diagram gives its description, the others what is inside them. */
@@ -140,8 +196,10 @@ class Writer {
       }
       case 'code': {
         const { text, lang = '' } = token as Tokens.Code;
-        const language = /^(c|diff|yaml|json|console)\b/.exec(lang)?.[1] ?? 'none';
-        return `.. code-block:: ${language}\n\n${indent(text === '' ? '…' : text, '   ')}`;
+        const language = /^(c|diff|yaml|json|sh|console)\b/.exec(lang)?.[1] ?? 'none';
+        const title = /\btitle="([^"]*)"/.exec(lang)?.[1];
+        const caption = title === undefined ? '' : `\n   :caption: ${title}`;
+        return `.. code-block:: ${language}${caption}\n\n${indent(text === '' ? '…' : text, '   ')}`;
       }
       case 'list': {
         const { ordered, items, start } = token as Tokens.List;

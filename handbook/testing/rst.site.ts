@@ -21,6 +21,10 @@ test("the pages in the kernel's form are built by Sphinx without a warning", asy
     const files = await writeRst(join(folder, 'rst'));
     expect(files.length).toBeGreaterThan(25);
     expect(await complaints(join(folder, 'rst'))).toBe('');
+    // What a component of the site shows stands in the text as well.
+    const symbols = await readFile(join(folder, 'rst/livepatch/symbols/unexported.rst'), 'utf8');
+    expect(symbols).toMatch(/:caption: private-symbol\/bell\.c\n\n[\s\S]* {3}extern void bell_ring\(/);
+    expect(symbols).not.toContain('<Sample');
     const page = join(folder, 'rst/livepatch/concepts/limits.rst');
     await writeFile(page, `${await readFile(page, 'utf8')}\n*an end is missing\n`);
     expect(await complaints(join(folder, 'rst')), 'premise: Sphinx complains').toContain('WARNING');
