@@ -82,7 +82,12 @@ async function measure(count: number): Promise<Cost> {
     const run = async () => {
       const state = new MatrixState(folder);
       const result = await runMatrix({
-        matrix: { name: 'web', kernels: [], fixes, policy: { prove: true, cumulative: true, scenarios: [] } },
+        matrix: {
+          name: 'web',
+          kernels: [],
+          fixes,
+          policy: { route: 'binary', prove: true, cumulative: true, scenarios: [] },
+        },
         kernels: Array.from({ length: kernels }, (_, index) => ({
           kernel: { id: `debian:6.${index}`, release: `6.${index}`, vmlinuz } as Kernel,
         })),

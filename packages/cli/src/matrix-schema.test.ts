@@ -56,6 +56,7 @@ describe('the schema of a matrix', () => {
     ['prove: true', 'prove: perhaps'],
     ['maxWarnings: 2', 'maxWarnings: 1.5'],
     ['maxUnits: 300', 'maxUnits: 0'],
+    ['route: binary', 'route: both'],
     ['scenarios: [load-cycles]', 'scenarios: load-cycles'],
     ['scenarios: [load-cycles]', 'scenarios: [/load-cycles.yaml]'],
   ])('refuses what the reader refuses: %s as %s', (from, to) => {

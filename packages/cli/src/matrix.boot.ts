@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ReleaseManifest } from '@klpkit/fleet';
+import type { Cell, ReleaseManifest } from '@klpkit/fleet';
 import { splitSignature } from '@klpkit/formats';
 import { run, sha256Hex } from '@klpkit/host';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +8,8 @@ import { makeKeys } from '../../fleet/src/testing/keys.ts';
 import { answerOf, ended, MatrixFolder, until } from './testing/matrix.ts';
 
 let matrix: MatrixFolder;
+/** What the embedded engine gave. */
+let first: Cell[] = [];
 beforeAll(async () => {
   matrix = await MatrixFolder.make();
 });
@@ -15,11 +17,12 @@ afterAll(() => matrix.remove());
 
 describe('klpkit matrix', () => {
   it('takes each fix to its end, though it is killed on the way', async () => {
-    const first = matrix.start(['matrix', 'run', 'matrix.yaml']);
-    await until('the first cell', () => first.said.includes('does-not-apply'));
-    first.kill('SIGKILL');
-    await ended(first);
+    const killed = matrix.start(['matrix', 'run', 'matrix.yaml']);
+    await until('the first cell', () => killed.said.includes('does-not-apply'));
+    killed.kill('SIGKILL');
+    await ended(killed);
     const { code, cells, jobs } = await matrix.run();
+    first = cells;
     expect(cells.map(({ fix, state }) => `${fix} ${state}`)).toEqual([
       'good proven',
       'stale does-not-apply',
@@ -46,6 +49,33 @@ describe('klpkit matrix', () => {
       '* not-affected: no fix has a livepatch for this kernel',
     ]);
     expect(cells[0]?.next).toMatch(/^klpkit prove livepatch-good\.ko --kernel \S+ --scenario wrong$/);
+  });
+
+  it('makes livepatches by the source route as well, and calls those equal whose C is', async () => {
+    const [head = ''] = readFileSync(matrix.at('matrix.yaml'), 'utf8').split('policy:');
+    const text = head.replace(/^ {2}- \{ id: .*\n/gm, '');
+    const policy = 'policy: { route: source, prove: false, cumulative: false }\n';
+    const fix = readFileSync(matrix.at('patches/good.patch'), 'utf8');
+    expect(fix).toContain('Subject: [PATCH] proc');
+    writeFileSync(
+      matrix.at('patches/again.patch'),
+      fix.replace('Subject: [PATCH] proc', 'Subject: [PATCH v2] proc'),
+    );
+    const made: Cell[] = [];
+    for (const patch of ['good', 'again']) {
+      writeFileSync(matrix.at(`source-${patch}.yaml`), text.replace('good.patch', `${patch}.patch`) + policy);
+      const { cells, jobs } = await answerOf(
+        matrix.start(['matrix', 'run', `source-${patch}.yaml`, '--json', '--store', 'source.store']),
+      );
+      expect(cells.map(({ fix: id, state }) => `${id} ${state}`)).toEqual(['good built']);
+      expect(jobs).toEqual({ done: 1, kept: 0 });
+      made.push(...cells);
+    }
+    const [one, other] = made;
+    expect(one?.artifact?.objects).toEqual(first[0]?.artifact?.objects);
+    expect(one?.artifact?.digest).not.toBe(first[0]?.artifact?.digest);
+    expect(one?.group).not.toBe(first[0]?.group);
+    expect(other?.group).toBe(one?.group);
   });
 
   it('reports from the state alone', async () => {

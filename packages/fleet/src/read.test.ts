@@ -28,6 +28,7 @@ fixes:
 policy:
   prove: false
   maxWarnings: 0
+  route: source
   scenarios: [load-cycles, sub/own.yaml]
 `;
 
@@ -73,7 +74,13 @@ describe('readMatrix', () => {
           unpatchable: 'changes the boot',
         },
       ],
-      policy: { prove: false, cumulative: true, maxWarnings: 0, scenarios: ['load-cycles', 'sub/own.yaml'] },
+      policy: {
+        route: 'source',
+        prove: false,
+        cumulative: true,
+        maxWarnings: 0,
+        scenarios: ['load-cycles', 'sub/own.yaml'],
+      },
     });
   });
 
@@ -93,8 +100,9 @@ describe('readMatrix', () => {
     ['/one|two/', '/one(/', '21: '],
     ['prove: false', 'prove: perhaps', '25: true or false belongs here, and this is "perhaps"'],
     ['maxWarnings: 0', 'maxWarnings: -1', '26: a whole number from 0'],
-    ['sub/own.yaml', '../own.yaml', '27: a file beside the matrix or below it belongs here'],
-    ['[load-cycles, sub/own.yaml]', 'load-cycles', '27: a list of files belongs here'],
+    ['route: source', 'route: both', '27: binary or source belongs here, and this is "both"'],
+    ['sub/own.yaml', '../own.yaml', '28: a file beside the matrix or below it belongs here'],
+    ['[load-cycles, sub/own.yaml]', 'load-cycles', '28: a list of files belongs here'],
     ['    patches: [a.patch, sub/b.patch]\n', '', '12: the fix web-1 has no patch'],
   ])('tells of %s as %s with its line', (from, to, what) => {
     expect(wrong(good)).toEqual([]);

@@ -27,7 +27,7 @@ const keys = {
     notes: 1,
   },
   check: { run: 1, before: 1, patched: 1, reverted: 1 },
-  policy: { prove: 1, cumulative: 1, maxWarnings: 1, maxUnits: 1, scenarios: 1 },
+  policy: { route: 1, prove: 1, cumulative: 1, maxWarnings: 1, maxUnits: 1, scenarios: 1 },
 } as const;
 
 /**
@@ -233,7 +233,7 @@ class Reader extends YamlNodes {
   }
 
   #policy(node: YamlNode): MatrixPolicy {
-    const policy = { prove: true, cumulative: true, scenarios: [] };
+    const policy = { route: 'binary', prove: true, cumulative: true, scenarios: [] } as const;
     if (!node) return policy;
     const map = this.map(node, 'the policy is a mapping', keys.policy);
     const flag = (key: 'prove' | 'cumulative') => {
@@ -251,7 +251,12 @@ class Reader extends YamlNodes {
         : undefined;
       return number === undefined ? {} : { [key]: number };
     };
+    const routeNode = map?.get('route');
+    const route = routeNode ? this.string(routeNode, 'binary or source') : 'binary';
+    if (route !== undefined && route !== 'binary' && route !== 'source')
+      this.wrong(routeNode, `binary or source belongs here, and this is ${JSON.stringify(route)}`);
     return {
+      route: route === 'source' ? 'source' : 'binary',
       prove: flag('prove'),
       cumulative: flag('cumulative'),
       ...count('maxWarnings', 0),

@@ -37,7 +37,7 @@ const matrix = (fixes: readonly MatrixFix[]): Matrix => ({
   name: 'web',
   kernels: [],
   fixes,
-  policy: { prove: true, cumulative: true, scenarios: [] },
+  policy: { route: 'binary', prove: true, cumulative: true, scenarios: [] },
 });
 
 /** Answers jobs at once, as the scheduling of real ones is asked for and not their work. */

@@ -117,7 +117,7 @@ class Run {
       name: moduleName(fix.id),
       patches: this.#patchesOf(fix, kernel),
       overrides: fix.overrides,
-      ...this.#maxUnits(),
+      ...this.#building(),
     };
     const { policy } = this.#request.matrix;
     const built = cellOfBuild(
@@ -161,7 +161,7 @@ class Run {
       name: moduleName(matrix.name),
       patches,
       overrides: Object.assign({}, ...good.map(({ overrides }) => overrides)) as Record<string, string>,
-      ...this.#maxUnits(),
+      ...this.#building(),
       ...(shipped ? { shipped: this.#input(shipped.name, shipped.bytes) } : {}),
     };
     const checks = good.flatMap((fix) => fix.checks);
@@ -241,9 +241,10 @@ class Run {
     return paths.map((path) => this.#input(path.replace(/^.*\//, ''), this.#request.patches.get(path) ?? ''));
   }
 
-  #maxUnits(): { maxUnits?: number } {
-    const { maxUnits } = this.#request.matrix.policy;
-    return maxUnits ? { maxUnits } : {};
+  /** What the policy says of builds, as far as it is not the default. */
+  #building(): Pick<BuildJob, 'maxUnits' | 'route'> {
+    const { maxUnits, route } = this.#request.matrix.policy;
+    return { ...(maxUnits ? { maxUnits } : {}), ...(route === 'binary' ? {} : { route }) };
   }
 
   #end(cell: Cell): Cell {

@@ -128,6 +128,10 @@ export function matrixSchema(): Json {
         policy: described(
           mapping(
             {
+              route: described(
+                { enum: ['binary', 'source'] },
+                'How livepatches are made: cut out of the compiled units (default), or compiled from C',
+              ),
               prove: described({ type: 'boolean' }, 'Prove each livepatch in the VM; default true'),
               cumulative: described(
                 { type: 'boolean' },

@@ -48,8 +48,13 @@ export interface MatrixFix {
   readonly unpatchable?: string;
 }
 
+/** How livepatches are made: cut out of the compiled units, or compiled from C that is written for them. */
+export type Route = 'binary' | 'source';
+
 /** What is done with every cell. */
 export interface MatrixPolicy {
+  /** Default `binary`. */
+  readonly route: Route;
   /** Prove what was built; default true. */
   readonly prove: boolean;
   /** Make one livepatch of all good fixes for each kernel; default true. */
@@ -150,6 +155,8 @@ export interface BuildJob {
   readonly patches: readonly JobInput[];
   readonly overrides: Readonly<Record<string, string>>;
   readonly maxUnits?: number;
+  /** Absent: `binary`. */
+  readonly route?: Route;
   /** The livepatch that is in the field, which the new one follows. */
   readonly shipped?: JobInput;
 }

@@ -12,6 +12,7 @@ const build: BuildJob = {
   patches: [{ name: 'a.patch', digest }],
   overrides: { KLP501: 'a reason' },
   maxUnits: 3,
+  route: 'source',
   shipped: { name: 'old.ko', digest },
 };
 const prove: ProveJob = {

@@ -25,6 +25,7 @@ const job = v.variant('kind', [
     patches: v.pipe(v.array(input), v.minLength(1), v.maxLength(1000)),
     overrides: v.record(text, text),
     maxUnits: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000))),
+    route: v.optional(v.picklist(['binary', 'source'])),
     shipped: v.optional(input),
   }),
   v.strictObject({

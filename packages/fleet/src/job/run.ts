@@ -8,6 +8,7 @@ import type { Store } from '../store/index.ts';
 import type { BuildJob, Job, JobInput, JobKernel, JobResult, MatrixCheck, ProveJob } from '../types.ts';
 import { jobFailure, lackOf } from './failure.ts';
 import { takeThrough } from './scenarios.ts';
+import { type Made, makeFromSource, type NothingMade } from './source.ts';
 
 /**
  * Does one job: reads its inputs from the store, puts what it makes into it, and says what came out. The same job gives the same
@@ -50,14 +51,18 @@ async function build(
   const patches = await Promise.all(
     job.patches.map(async (input) => ({ name: input.name, text: await textOf(store, input) })),
   );
-  let built: Awaited<ReturnType<typeof buildLivepatch>>;
+  const options = {
+    name: job.name,
+    overrides: new Map(Object.entries(job.overrides)),
+    ...(job.maxUnits ? { maxUnits: job.maxUnits } : {}),
+    signal,
+  };
+  let built: Made | NothingMade;
   try {
-    built = await buildLivepatch(kernel, patches, {
-      name: job.name,
-      overrides: new Map(Object.entries(job.overrides)),
-      ...(job.maxUnits ? { maxUnits: job.maxUnits } : {}),
-      signal,
-    });
+    built =
+      job.route === 'source'
+        ? await makeFromSource(kernel, patches, options)
+        : await buildLivepatch(kernel, patches, options);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     const { findings } = error;
@@ -91,7 +96,7 @@ async function build(
         functions: functions.map(({ oldName }) => oldName),
       })),
     },
-    group: changeSet(built.ko).key,
+    group: built.sourceKey ?? changeSet(built.ko).key,
     findings,
   };
 }

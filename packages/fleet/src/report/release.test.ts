@@ -27,7 +27,7 @@ const matrix: Matrix = {
       checks: [],
     },
   ],
-  policy: { prove: true, cumulative: true, scenarios: [] },
+  policy: { route: 'binary', prove: true, cumulative: true, scenarios: [] },
 };
 
 beforeAll(async () => {
