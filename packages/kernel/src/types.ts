@@ -68,4 +68,5 @@ export interface Progress {
   readonly unit?: 'bytes' | 'files' | 'units';
 }
 
+/** Is told how far something is, as often as it likes to tell. */
 export type OnProgress = (progress: Progress) => void;

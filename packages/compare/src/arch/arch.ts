@@ -101,7 +101,11 @@ export function registerArch(arch: Arch): void {
   archs.push(arch);
 }
 
-/** @throws {FormatError} when the machine is not supported, naming its number */
+/**
+ * What klpkit knows of the machine that an object is for.
+ *
+ * @throws {FormatError} when the machine is not supported, naming its number
+ */
 export function archOf(elf: ElfFile): Arch {
   const arch = archs.find((candidate) => candidate.machine === elf.machine);
   if (!arch) {

@@ -13,6 +13,7 @@ export interface RelocationList {
   readonly kind: Uint8Array;
 }
 
+/** The kinds of relocation by their number in {@link RelocationList}. */
 export const listedKinds: readonly ListedKind[] = ['64', '32', 'inverse'];
 
 /** Where the ELF file itself ends: behind its last header, section and segment. */

@@ -14,6 +14,7 @@ export interface ShippedImage {
   readonly relocations?: RelocationList;
 }
 
+/** What matching may use beside the unit itself. */
 export interface MatchOptions {
   /**
    * The same unit compiled with the kernel's own flags, without -ffunction-sections -fdata-sections. Functions that fail to match
@@ -79,6 +80,7 @@ export interface MatchDifference {
   readonly at: Place | undefined;
 }
 
+/** What became of one function of the unit in the shipped code. */
 export interface FunctionMatch {
   readonly piece: Piece;
   readonly name: string;
