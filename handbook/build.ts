@@ -23,10 +23,11 @@ const sources = [
   'packages/cli/schemas/*.json',
   'packages/cli/src/{app.ts,commands/*.ts}',
   'samples/**/*.{c,h,json,yaml}',
-  'packages/prove/src/log/faults.ts',
   'packages/pitfalls/*/cases/**/*.{c,h}',
   'packages/{formats,findings,compare,livepatch,pitfalls}/**/*.ts',
   'packages/author/src/report/parts/*.{ts,js}',
+  // What the list of the library is made of.
+  'packages/{kernel,author,prove,live,fleet,host}/src/**/*.ts',
 ];
 
 /** A hash over everything that the site is made of. */
