@@ -2,10 +2,11 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkModule } from '@klpkit/author/judge';
+import type { Finding } from '@klpkit/findings';
 import { addKernel, loadImage } from '@klpkit/kernel';
-import { pitfallOf } from '@klpkit/pitfalls';
 import { makeModule } from '../../packages/livepatch/src/testing/module.ts';
 import { generated, namesOf } from './large.ts';
+import { Tally } from './tally.ts';
 
 /**
  * What `klpkit check` says of livepatches that build and work, where every error is a false alarm, and how long it takes for large ones.
@@ -13,7 +14,7 @@ import { generated, namesOf } from './large.ts';
 const { values } = parseArgs({
   options: {
     kernel: { type: 'string', default: 'debian:6.12.115+deb12-amd64' },
-    /** Folder with proven livepatches of that kernel. */
+    /** Folder with proven livepatches of that kernel, and the reports of their builds as JSON. */
     modules: { type: 'string' },
     table: { type: 'string' },
   },
@@ -29,41 +30,38 @@ process.stdout.write(text);
 
 async function falseAlarms(folder: string): Promise<void> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.ko')).sort();
-  const warnings: number[] = [];
-  const errors: string[] = [];
-  const byId = new Map<string, { severity: string; count: number; example: string }>();
+  const checked = new Tally();
+  const built = new Tally();
   const unchecked = new Map<string, number>();
   const start = performance.now();
   for (const name of names) {
     const { judgement } = await checkModule(basename(name), await readFile(join(folder, name)), { kernel });
-    warnings.push(judgement.findings.filter(({ severity }) => severity === 'warning').length);
-    for (const { id, severity, what } of judgement.findings) {
-      if (severity === 'error') errors.push(`${name}: ${id}: ${what}`);
-      const known = byId.get(`${severity} ${id}`);
-      if (known) known.count++;
-      else byId.set(`${severity} ${id}`, { severity, count: 1, example: what });
-    }
+    checked.add(name, judgement.findings);
     for (const { id } of judgement.unchecked) unchecked.set(id, (unchecked.get(id) ?? 0) + 1);
   }
   const ms = (performance.now() - start) / Math.max(1, names.length);
-  warnings.sort((a, b) => a - b);
+  for (const name of names) {
+    const report = await readFile(join(folder, name.replace(/\.ko$/, '.json')), 'utf8').catch(
+      () => undefined,
+    );
+    if (report !== undefined) built.add(name, (JSON.parse(report) as { findings: Finding[] }).findings);
+  }
   lines.push(
-    `${names.length} livepatches: ${errors.length} errors, warnings per livepatch: median ${warnings[warnings.length >> 1] ?? 0}, most ${warnings.at(-1) ?? 0}; ${ms.toFixed(0)} ms each in one process.`,
+    `${checked.summary}; ${ms.toFixed(0)} ms each in one process.`,
     '',
-    ...errors.map((error) => `- ${error}`),
-    '| finding | how often | title | for example |',
-    '|---|---|---|---|',
-    ...[...byId]
-      .sort((a, b) => b[1].count - a[1].count)
-      .map(
-        ([key, { count, example }]) =>
-          `| ${key} | ${count} | ${pitfallOf(key.split(' ')[1])?.title ?? ''} | ${example} |`,
-      ),
-    '',
+    ...checked.errors.map((error) => `- ${error}`),
+    ...checked.table,
     `Not checked: ${[...unchecked]
       .map(([id, count]) => `${id} (${count})`)
       .sort()
       .join(', ')}`,
+    '',
+    '## What the builds said of the same fixes',
+    '',
+    `${built.summary}.`,
+    '',
+    ...built.table,
+    '## Large livepatches',
     '',
   );
 }

@@ -2,15 +2,14 @@ import type { KernelSymbols } from '@klpkit/formats';
 
 /** Names of `count` functions of a kernel, spread over all of its code, that stand for one function each. */
 export function namesOf(symbols: KernelSymbols, count: number): string[] {
-  const names: string[] = [];
-  const step = Math.max(1, Math.floor(symbols.count / (count * 6)));
-  for (let index = 0; index < symbols.count && names.length < count; index += step) {
+  const all: string[] = [];
+  for (let index = 0; index < symbols.count; index++) {
     const name = symbols.name(index);
     const isFunction = /[tT]/.test(String.fromCharCode(symbols.type[index])) && /^[a-z]\w*$/.test(name);
-    if (isFunction && symbols.find(name).length === 1) names.push(name);
+    if (isFunction && symbols.find(name).length === 1) all.push(name);
   }
-  if (names.length < count) throw new Error(`${names.length} functions were found, ${count} are wanted`);
-  return names;
+  if (all.length < count) throw new Error(`${all.length} functions were found, ${count} are wanted`);
+  return Array.from({ length: count }, (_, index) => all[Math.floor((index * all.length) / count)] as string);
 }
 
 /** C of a livepatch that replaces the functions of those names, or so many of invented ones, each with `uses` calls and variables. */
