@@ -5,8 +5,11 @@ import { closing, type Token, tokensOf } from './tokens.ts';
 /** What a name becomes. */
 export interface Rename {
   readonly to: string;
-  /** A pointer to a replaced function stays one to the kernel's own, which leads to the new one. */
-  readonly callsOnly: boolean;
+  /**
+   * Which uses are meant; all without. A pointer to a replaced function stays one to the kernel's own, which leads to the new one; a
+   * pointer to a function that a header brings must become one.
+   */
+  readonly only?: 'calls' | 'pointers';
 }
 
 /** The part of a text that defines a function; one that the fix changes in a header before one of the source. */
@@ -178,7 +181,8 @@ export function renamed(text: string, names: ReadonlyMap<string, string | Rename
     if (name === undefined) return;
     const previous = tokens[index - 1]?.text;
     if (previous === '.' || previous === '->' || /^(struct|union|enum|goto)$/.test(previous ?? '')) return;
-    if (typeof name !== 'string' && name.callsOnly && tokens[index + 1]?.text !== '(') return;
+    const use = tokens[index + 1]?.text === '(' ? 'calls' : 'pointers';
+    if (typeof name !== 'string' && (name.only ?? use) !== use) return;
     out += text.slice(from, token.start) + (typeof name === 'string' ? name : name.to);
     from = token.end;
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { pointedOwn } from './pointers.ts';
 import { small } from './testing/small.ts';
 
 const noinline = '#define noinline __attribute__((__noinline__))\n#define used __attribute__((__used__))\n';
@@ -322,6 +323,34 @@ int patched(int a) { return helper(a); }
       'int klpp_patched(int a) { return klpp_high(a); }',
     ]);
     expect(object.named('klpp_patched')).toHaveLength(1);
+  });
+
+  it('leads pointers to functions that a header brings to those of the kernel, which stay when the livepatch goes', async () => {
+    const header = `struct ops { int (*run)(int); };
+static __attribute__((noinline)) int run(int a) { return a ^ 21; }
+`;
+    const text = `#include "template.h"
+void keep(struct ops *o, int a) { o->run = run; }
+int call(int a) { return a + 1; }
+`;
+    const fix = fixed(text, 'o->run = run;', 'if (a) o->run = run;');
+    const plain = await small(...fix, { files: { 'template.h': header } });
+    expect([...pointedOwn(plain.object, plain.before, plain.plan)]).toEqual(['run']);
+    expect(plain.wants).toEqual([]);
+    const { object, before, plan, written, wants } = await small(...fix, {
+      files: { 'template.h': header },
+      pointed: ['run'],
+    });
+    expect([...pointedOwn(object, before, plan)]).toEqual([]);
+    expect(wants).toEqual(['klpk_run']);
+    expect([...written.pointers]).toEqual([['klpk_run', 'run']]);
+    expect(written.text).toContain('if (a) o->run = klpk_run;');
+    // A call within the file needs no detour.
+    const called = await small(
+      ...fixed(text.replace('return a + 1', 'return run(a) + 1'), 'run(a) + 1', 'run(a) + 2'),
+      { files: { 'template.h': header } },
+    );
+    expect([...pointedOwn(called.object, called.before, called.plan)]).toEqual([]);
   });
 
   it('takes a function with the heads of all configurations', async () => {

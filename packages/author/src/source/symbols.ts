@@ -6,6 +6,7 @@ import type { Location, Resolver } from '../extract/index.ts';
 import type { KernelNames } from '../symbols/index.ts';
 import type { Fates } from './fates.ts';
 import { ownerOf, type SourcePlan } from './plan.ts';
+import { functionNamed } from './pointers.ts';
 import type { WrittenUnit } from './write.ts';
 
 /** What a generated object refers to, as the manifest says it. */
@@ -20,6 +21,8 @@ export interface Symbols {
 export interface SymbolsInput {
   readonly unit: string;
   readonly object: Uint8Array;
+  /** The unit as the kernel has it. */
+  readonly before: ObjectModel;
   readonly fates: Fates;
   readonly plan: SourcePlan;
   readonly written: WrittenUnit;
@@ -31,7 +34,7 @@ export interface SymbolsInput {
 
 /** Finds for every undefined symbol of a generated object where it is. */
 export function findSymbols(input: SymbolsInput): Symbols {
-  const { fates, plan, written, resolver, names, provided, unit } = input;
+  const { before, fates, plan, written, resolver, names, provided, unit } = input;
   const model = readObjectModel(input.object);
   const symbols: ManifestSymbol[] = [];
   const findings: Finding[] = [];
@@ -74,6 +77,13 @@ export function findSymbols(input: SymbolsInput): Symbols {
         why: `the static variable ${local.name} of ${owner}: found in the shipped code by the references to it`,
       };
     }
+    const pointer = written.pointers.get(name);
+    const own = pointer === undefined ? undefined : functionNamed(before, pointer);
+    if (own)
+      return {
+        location: resolver.original(own),
+        why: `the kernel's own ${own.name}, which a header brings as well: what keeps a pointer to it outlives the livepatch`,
+      };
     const fate = plan.functions.get(name) ?? plan.variables.get(name);
     if (fate?.kind === 'refer')
       return {

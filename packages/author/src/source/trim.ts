@@ -10,7 +10,7 @@ import type { WrittenUnit } from './write.ts';
 /** Compilations after which all `#include`s stay. */
 const mostTurns = 4;
 
-/** What {@link needlessIncludes} tries with. */
+/** What {@link startTrimming} tries with. */
 export interface Trimming {
   readonly expansion: Expansion;
   readonly text: UnitText;
@@ -20,19 +20,33 @@ export interface Trimming {
   /** The same, being compiled. */
   readonly compiling: Promise<Compiled>;
   readonly without: (dropped: ReadonlySet<Part>) => WrittenUnit;
-  readonly compile: (written: WrittenUnit) => Promise<Compiled>;
+  readonly compile: (written: WrittenUnit, until: AbortSignal) => Promise<Compiled>;
 }
 
-/** The `#include`s without which the compiler makes the same object. */
-export async function needlessIncludes({
-  expansion,
-  text,
-  plan,
-  written,
-  compiling,
-  without,
-  compile,
-}: Trimming): Promise<Set<Part>> {
+/** Looks for the `#include`s without which the compiler makes the same object, until it is stopped. */
+export function startTrimming(trimming: Trimming): {
+  readonly dropped: Promise<ReadonlySet<Part>>;
+  stop(): Promise<void>;
+} {
+  const trying = new AbortController();
+  const dropped = needless(trimming, trying.signal);
+  const ended = dropped.then(
+    () => {},
+    () => {},
+  );
+  return {
+    dropped,
+    stop() {
+      trying.abort();
+      return ended;
+    },
+  };
+}
+
+async function needless(
+  { expansion, text, plan, written, compiling, without, compile }: Trimming,
+  until: AbortSignal,
+): Promise<Set<Part>> {
   const brought = expansion.brought();
   const needed = neededHeaders(brought, [...usedWords(plan), ...wordsIn(written.text)]);
   const includes = text.parts.filter(({ item }) => item.word === 'include');
@@ -44,7 +58,7 @@ export async function needlessIncludes({
       ),
     );
     if (dropped.size === 0) return dropped;
-    const compiled = await compile(without(dropped));
+    const compiled = await compile(without(dropped), until);
     if (compiled.object) {
       const { object } = await compiling;
       return object && isSameObject(compiled.object, object) ? dropped : new Set();

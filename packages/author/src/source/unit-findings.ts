@@ -1,5 +1,7 @@
 import type { Finding } from '@klpkit/findings';
 import type { Diagnostic } from './compile.ts';
+import type { Expansion } from './expansion.ts';
+import { wordsIn } from './includes.ts';
 import type { Part } from './model.ts';
 import type { SourcePlan } from './plan.ts';
 import { prefix } from './write.ts';
@@ -48,6 +50,36 @@ export function templateFindings(unit: string, includes: readonly Part[]): Findi
   }));
 }
 
+/** Findings of functions that are not in the text of a unit, with the template that makes them where one of its later `#include`s does. */
+export function withTemplates(
+  findings: readonly Finding[],
+  includes: readonly Part[],
+  expansion: Expansion,
+): Finding[] {
+  return findings.map((one) => {
+    const symbol = one.id === 'source-not-found' ? one.at?.symbol : undefined;
+    const include = symbol && includes.find((part) => makes(part, symbol, expansion));
+    if (!include) return one;
+    return {
+      ...one,
+      id: 'source-template',
+      what: `${symbol} is made of a template in the middle of ${one.at?.unit}: ${include.item.tokens[0].text}`,
+      why: 'the same text makes several functions, whose names and code macros decide: a file with one of them replaced cannot be written',
+      next: 'use the binary route, klpkit build, which takes the compiled function',
+    };
+  });
+}
+
+function makes({ item }: Part, symbol: string, { brought, ownIncludes, files, linesOf }: Expansion): boolean {
+  const key = `${item.file}:${item.line}`;
+  if (brought().get(key)?.names.has(symbol)) return true;
+  if (!ownIncludes.has(key)) return false;
+  // The fix changes it, so that its text counts as the unit's own.
+  const name = /^#\s*include\s*"([^"]+)"/.exec(item.tokens[0].text)?.[1];
+  const path = files.find((file) => name !== undefined && (file === name || file.endsWith(`/${name}`)));
+  return path !== undefined && (linesOf(path) ?? []).some((line) => wordsIn(line ?? '').includes(symbol));
+}
+
 /** What the compiler refused of what was written. */
 export function compileFindings(unit: string, diagnostics: readonly Diagnostic[], text: string): Finding[] {
   const lines = text.split('\n');
@@ -62,4 +94,16 @@ export function compileFindings(unit: string, diagnostics: readonly Diagnostic[]
       next: 'use the binary route, klpkit build, and report this fix',
       at: { unit },
     }));
+}
+
+/** Pointers to functions of headers that no text says, so that they cannot be led to the kernel's own. */
+export function pointerFindings(unit: string, pointers: ReadonlySet<string>): Finding[] {
+  return [...pointers].sort().map((name) => ({
+    id: 'KLP142',
+    severity: 'error' as const,
+    what: `the file for ${unit} has a pointer to its own ${name}, which a header brings and the kernel has as well`,
+    why: 'what keeps the pointer would be left with one to nothing once the livepatch is removed',
+    next: 'use the binary route, klpkit build, which refers to that of the kernel',
+    at: { unit, symbol: name },
+  }));
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ObjectModel } from '@klpkit/compare';
+import { type ObjectModel, readObjectModel } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
 import { BTF_KIND, readBtf } from '@klpkit/formats';
 import type { Kernel, Unit } from '@klpkit/kernel';
@@ -19,10 +19,18 @@ import { lateIncludes, templatesIn } from './includes.ts';
 import { isIncludedSource, type Part, readUnitText, type UnitText } from './model.ts';
 import { ownCode } from './own.ts';
 import { planSource, type SourcePlan } from './plan.ts';
+import { pointedOwn } from './pointers.ts';
 import { findSymbols, type Symbols } from './symbols.ts';
 import type { Syntax } from './syntax.ts';
-import { needlessIncludes } from './trim.ts';
-import { compileFindings, keysFinding, namesFindings, templateFindings } from './unit-findings.ts';
+import { startTrimming } from './trim.ts';
+import {
+  compileFindings,
+  keysFinding,
+  namesFindings,
+  pointerFindings,
+  templateFindings,
+  withTemplates,
+} from './unit-findings.ts';
 import { prefix, type WrittenUnit, writeUnit } from './write.ts';
 
 /** Turns of writing and compiling before it is given up. */
@@ -183,12 +191,16 @@ export class UnitSource {
     const undeclared = new Set<string>();
     const unused = new Set<string>();
     const needed = new Set<string>();
+    const pointed = new Set<string>();
     let readsKeys = false;
     for (let turn = 1; ; turn++) {
       const plan = planSource({ unit: unit.source, text, fates, syntax, wanted, unused });
       const found = [...fates.findings, ...plan.findings];
       if (found.some(({ severity }) => severity === 'error'))
-        return { ...failed(unit.source, ''), findings: found };
+        return {
+          ...failed(unit.source, ''),
+          findings: withTemplates(found, lateIncludes(text), expansion),
+        };
       const write = (dropped: ReadonlySet<Part>, keepsLines: boolean) =>
         writeUnit({
           source: unit.source,
@@ -199,6 +211,7 @@ export class UnitSource {
           isDeclared: (name) => !undeclared.has(name) && expansion.namesInHeaders.has(name),
           keepsName: (name) => undeclared.has(name),
           lengthOf,
+          pointed,
           headers,
           dropped,
           keepsLines,
@@ -209,26 +222,22 @@ export class UnitSource {
       const templates = templatesIn(expansion, text, plan, needed);
       const written = write(templates, true);
       const compiling = this.#compile(written);
-      // Tried while gcc is busy with the whole; in vain when another turn must follow.
-      const trying = new AbortController();
-      const trimming = needlessIncludes({
-        expansion,
-        text,
-        plan,
-        written,
-        compiling,
-        without: (dropped) => write(dropped, true),
-        compile: (without) => this.#compile(without, trying.signal),
-      });
-      const stopTrying = async () => {
-        trying.abort();
-        await trimming.catch(() => {});
-      };
-      trimming.catch(() => {});
+      const trim = () =>
+        startTrimming({
+          expansion,
+          text,
+          plan,
+          written,
+          compiling,
+          without: (dropped) => write(dropped, true),
+          compile: (without, until) => this.#compile(without, until),
+        });
+      // Most units need one turn: tried while gcc is busy with the whole.
+      const trimming = turn === 1 ? trim() : undefined;
       const compiled = await compiling;
       const isLast = turn >= mostTurns;
       if (!compiled.object) {
-        await stopTrying();
+        await trimming?.stop();
         if (!isLast && this.#learn(compiled.diagnostics, text, plan, { wanted, undeclared, needed }))
           continue;
         return {
@@ -243,12 +252,19 @@ export class UnitSource {
         };
       }
       if (!isLast && prune(compiled.diagnostics, plan, wanted, unused)) {
-        await stopTrying();
+        await trimming?.stop();
+        continue;
+      }
+      const pointers = pointedOwn(readObjectModel(compiled.object), comparison.before, plan);
+      if (!isLast && [...pointers].some((name) => !pointed.has(name))) {
+        for (const name of pointers) pointed.add(name);
+        await trimming?.stop();
         continue;
       }
       const symbols = findSymbols({
         unit: unit.source,
         object: compiled.object,
+        before: comparison.before,
         fates,
         plan,
         written,
@@ -258,11 +274,11 @@ export class UnitSource {
       });
       if (!readsKeys && symbols.moduleKeys.length > 0 && !isLast) {
         readsKeys = true;
-        await stopTrying();
+        await trimming?.stop();
         continue;
       }
       const positions = positionsOf(fates, resolver, unit.source);
-      const dropped = await trimming;
+      const dropped = await (trimming ?? trim()).dropped;
       return {
         written: write(dropped, false),
         symbols,
@@ -271,6 +287,7 @@ export class UnitSource {
         findings: [
           ...found,
           ...symbols.findings,
+          ...pointerFindings(unit.source, pointers),
           ...positions.findings,
           ...(readsKeys ? [keysFinding(unit.source, unit.owner)] : []),
           ...namesFindings(unit.source, plan),
@@ -335,6 +352,7 @@ function failed(unit: string, what: string): UnitResult {
       replacements: new Map(),
       lines: { patched: 0, all: 0 },
       shared: new Map(),
+      pointers: new Map(),
       headers: new Map(),
     },
     symbols: noSymbols,

@@ -25,6 +25,9 @@ import { type Token, tokensOf } from './tokens.ts';
 /** Begins the names of functions that replace the kernel's, and of copies. */
 export const prefix = 'klpp_';
 
+/** Begins names of the kernel's own functions where a header brings one of that name as well. */
+const kernelPrefix = 'klpk_';
+
 /** A C file of a source livepatch. */
 export interface WrittenUnit {
   readonly text: string;
@@ -36,6 +39,8 @@ export interface WrittenUnit {
   readonly headers: ReadonlyMap<string, string>;
   /** C names of static variables of functions, with the number in {@link SourcePlan.shared}. */
   readonly shared: ReadonlyMap<string, number>;
+  /** C names of the kernel's own functions where a header brings one as well, with the name in the kernel. */
+  readonly pointers: ReadonlyMap<string, string>;
 }
 
 /** What {@link writeUnit} writes from. */
@@ -49,6 +54,8 @@ export interface WriteInput {
   readonly isDeclared: (name: string) => boolean;
   /** A name that the compiler looked for in vain: a macro puts it together, so that it cannot be another. */
   readonly keepsName: (name: string) => boolean;
+  /** Functions that headers bring and the kernel has, to which pointers must be the kernel's. */
+  readonly pointed: ReadonlySet<string>;
   /** Lengths of arrays that are declared without one. */
   readonly lengthOf: (variable: string) => number | undefined;
   /** Whole fixed headers that the file takes along, by path in the tree. */
@@ -80,6 +87,8 @@ class Writer {
   readonly #sharedRenames = new Map<Part, Map<string, string>>();
   /** Declarations to be written before a part. */
   readonly #before = new Map<Part, string[]>();
+  /** Functions of headers by the names of those of the kernel that pointers lead to. */
+  readonly #pointers = new Map<string, string>();
   readonly #out: string[] = [];
   readonly #headers = new Map<string, string>();
   /** Declarations to be written behind a part. */
@@ -95,6 +104,7 @@ class Writer {
     this.#nameFunctions();
     this.#nameShared();
     this.#placeDeclarations();
+    this.#placePointers();
     const body = this.#body();
     const text = `${[...this.#heading(), ...body]
       .join('\n')
@@ -105,6 +115,7 @@ class Writer {
       replacements: this.#replacements,
       lines: { patched: this.#patched, all: codeLines(text) },
       shared: this.#shared,
+      pointers: this.#pointers,
       headers: this.#headers,
     };
   }
@@ -116,10 +127,11 @@ class Writer {
       const part = definitionOf(text, name);
       if (!part || plan.modes.get(part) !== 'text') continue;
       const argument = argumentThatNames(part, name);
-      const callsOnly = fate.kind === 'replace';
+      const isReplaced = fate.kind === 'replace';
+      const only = isReplaced ? { only: 'calls' as const } : {};
       // A name that a macro puts together cannot be given another.
-      if (!callsOnly && (this.#input.keepsName(name) || this.#isPasted(name))) continue;
-      if (argument === undefined) this.#renames.set(name, { to: nameOf(name), callsOnly });
+      if (!isReplaced && (this.#input.keepsName(name) || this.#isPasted(name))) continue;
+      if (argument === undefined) this.#renames.set(name, { to: nameOf(name), ...only });
       if (fate.kind !== 'replace') continue;
       if (argument !== undefined && isStatic(part, name)) {
         // Its text may paste the argument into other names, so it keeps its own; the tables need one that is not static.
@@ -129,7 +141,7 @@ class Writer {
       }
       if (argument !== undefined) {
         this.#arguments.set(part, argument);
-        this.#renames.set(name, { to: name.replace(argument, nameOf(argument)), callsOnly });
+        this.#renames.set(name, { to: name.replace(argument, nameOf(argument)), ...only });
       }
       this.#replacements.set(name, (this.#renames.get(name) as Rename).to);
     }
@@ -179,6 +191,24 @@ class Writer {
             fate.kind === 'copy' || (fate.kind === 'new' && isStatic(definition, name)),
           ),
         );
+    }
+  }
+
+  /** Functions that headers bring and the kernel has: who keeps a pointer must get one to the kernel's. */
+  #placePointers(): void {
+    const { pointed, plan } = this.#input;
+    for (const name of pointed) {
+      const [first] = [...plan.modes]
+        .filter(
+          ([part, mode]) => mode === 'text' && part.item.kind === 'code' && this.#takesAddress(part, name),
+        )
+        .map(([part]) => part)
+        .sort((a, b) => a.order - b.order);
+      if (!first) continue;
+      const to = `${kernelPrefix}${name}`;
+      this.#declare(first, `extern __typeof__(${name}) ${to};`);
+      this.#renames.set(name, { to, only: 'pointers' });
+      this.#pointers.set(to, name);
     }
   }
 
@@ -260,6 +290,11 @@ class Writer {
       ' *',
       ` * ${prefix}NAME takes the place of NAME, or is a copy of it; all other names are the kernel's. Text and comments`,
       ` * are those of the fixed source. klpkit.json says where the names declared here are found.`,
+      ...(this.#pointers.size > 0
+        ? [
+            ` * ${kernelPrefix}NAME is the kernel's own NAME, since a pointer to that of a header would end with the livepatch.`,
+          ]
+        : []),
       ' */',
       '',
     ];
@@ -478,7 +513,7 @@ class Writer {
     const own = this.#sharedRenames.get(part);
     const names = new Map<string, Rename>();
     for (const [name, rename] of this.#renames) if (!locals.has(name)) names.set(name, rename);
-    for (const [name, to] of own ?? []) names.set(name, { to, callsOnly: false });
+    for (const [name, to] of own ?? []) names.set(name, { to });
     return renamed(source, names);
   }
 

@@ -36,6 +36,8 @@ export interface Small {
   readonly diagnostics: readonly Diagnostic[];
   /** Throws when it does not compile. */
   readonly object: ObjectModel;
+  /** The unit before the fix. */
+  readonly before: ObjectModel;
   /** Names that the object leaves to others, sorted; what every function has is left out. */
   readonly wants: readonly string[];
 }
@@ -48,6 +50,8 @@ export interface SmallOptions {
   readonly fixed?: Readonly<Record<string, string>>;
   readonly kernel?: SmallKernel;
   readonly readsKeys?: boolean;
+  /** Functions of headers to which pointers are to be the kernel's. */
+  readonly pointed?: readonly string[];
 }
 
 /** Writes the source livepatch of a small unit, whose text is given before and after the fix. */
@@ -111,6 +115,7 @@ export async function small(before: string, after: string, options: SmallOptions
       isDeclared: (name) => expansion.namesInHeaders.has(name),
       keepsName: () => false,
       lengthOf: () => undefined,
+      pointed: new Set(options.pointed),
       headers: new Map(),
       dropped: new Set(),
       readsKeys: options.readsKeys ?? false,
@@ -143,6 +148,7 @@ export async function small(before: string, after: string, options: SmallOptions
       plan,
       written,
       diagnostics,
+      before: comparison.before,
       get object() {
         return model();
       },
