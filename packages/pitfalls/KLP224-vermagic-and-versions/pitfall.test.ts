@@ -25,6 +25,15 @@ test('KLP224: a namespace that is not imported is told', async () => {
   expect(more).toEqual([]);
 });
 
+test('KLP224: a namespace may be forgiven by a configuration that is not known', async () => {
+  const certainty = async (known: typeof kernel) =>
+    (await checkCase(folder, 'namespace.c', { kernel: known })).findings.find(({ id }) => id === 'KLP224')
+      ?.certainty;
+  const { config, ...image } = kernel;
+  expect(await certainty(kernel)).toBeUndefined();
+  expect(await certainty(image)).toBe('likely');
+});
+
 test('KLP224: with the import it is fine, and without a kernel it is unchecked', async () => {
   expect(said(await checkCase(folder, 'innocent.c', { kernel }), 'KLP224')).toEqual([]);
   const unknown = await checkCase(folder, 'namespace.c');

@@ -23,3 +23,11 @@ test('KLP412: without a kernel it is unchecked', async () => {
   const { unchecked } = await checkCase(folder, 'livepatch.c');
   expect(unchecked.find(({ id }) => id === 'KLP412')?.missing).toEqual(['kernel']);
 });
+
+test('KLP412: with the image of a kernel alone, whose configuration nobody knows, it is unchecked', async () => {
+  const { config, ...kernel } = smallKernel({ objects: { vmlinux: ['T work'] } });
+  expect(config?.(option), 'premise: a known configuration without the option is told').toBeUndefined();
+  const judgement = await checkCase(folder, 'livepatch.c', { kernel });
+  expect(judgement.unchecked.find(({ id }) => id === 'KLP412')?.missing).toEqual(['configuration']);
+  expect(said(judgement, 'KLP412')).toEqual([]);
+});
