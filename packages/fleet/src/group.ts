@@ -3,6 +3,8 @@ import {
   readRela,
   readSymbols,
   type Section,
+  SHF,
+  SHN,
   SHT,
   STT,
   type SymbolTable,
@@ -39,7 +41,7 @@ export function changeSet(ko: Uint8Array): ChangeSet {
   const elf = readElf(ko);
   const symbols = readSymbols(elf);
   const livepatch = readLivepatch(ko);
-  const relocations = new Map<number, { offset: number; type: number; symbol: number; addend: number }[]>();
+  const relocations = new Map<number, Relocation[]>();
   for (const section of elf.sections) {
     if (section.type !== SHT.RELA) continue;
     const table = readRela(elf, section);
@@ -53,30 +55,73 @@ export function changeSet(ko: Uint8Array): ChangeSet {
       });
     relocations.set(section.info, list);
   }
+  const place = { elf, symbols, relocations };
   const functions: NormalFunction[] = [];
+  const replacing = new Set<number>();
   for (const { name: object, functions: patched } of livepatch.patch?.objects ?? [])
     for (const { oldName, newSymbol } of patched) {
       const index = newSymbol === undefined ? -1 : indexOf(symbols, newSymbol);
-      const section = elf.sections[symbols.section[index] ?? 0];
-      if (index < 0 || !section) continue;
-      const start = Number(symbols.value[index]);
-      const end = start + Number(symbols.size[index]);
-      const code = sectionBytes(elf, section).slice(start, end);
-      const references = (relocations.get(section.index) ?? [])
-        .filter(({ offset }) => offset >= start && offset < end)
-        .sort((a, b) => a.offset - b.offset)
-        .map(({ offset, type, symbol, addend }) => {
-          const at = offset - start;
-          code.fill(0, at, at + (wide.has(type) ? 8 : 4));
-          return `${at} ${type} ${targetOf(symbols, symbol, addend, elf.sections, (one) => sectionBytes(elf, one))}`;
-        });
-      functions.push({ object, name: oldName, digest: contentKey(code, references.join('\n')) });
+      const digest = index < 0 ? undefined : codeDigest(place, index);
+      if (digest === undefined) continue;
+      replacing.add(index);
+      functions.push({ object, name: oldName, digest });
     }
   functions.sort((a, b) => (a.object + a.name < b.object + b.name ? -1 : 1));
   return {
-    key: contentKey(...functions.map(({ object, name, digest }) => `${object} ${name} ${digest}`)),
+    key: contentKey(
+      ...functions.map(({ object, name, digest }) => `${object} ${name} ${digest}`),
+      ...ownFunctions(place, replacing),
+    ),
     functions,
   };
+}
+
+/** Where code and what it refers to is looked up. */
+interface Place {
+  readonly elf: ReturnType<typeof readElf>;
+  readonly symbols: SymbolTable;
+  /** By the section that they change. */
+  readonly relocations: ReadonlyMap<number, readonly Relocation[]>;
+}
+
+interface Relocation {
+  readonly offset: number;
+  readonly type: number;
+  readonly symbol: number;
+  readonly addend: number;
+}
+
+/** Functions that the livepatch brings besides: new ones of the fix, cold parts. Its own start and end are like any other's. */
+function ownFunctions(place: Place, replacing: ReadonlySet<number>): string[] {
+  const { elf, symbols } = place;
+  const own: string[] = [];
+  for (let index = 1; index < symbols.count; index++) {
+    const section = elf.sections[symbols.section[index] ?? 0];
+    if (symbols.type[index] !== STT.FUNC || replacing.has(index) || !section) continue;
+    if (/^\.(init|exit)\./.test(section.name)) continue;
+    const digest = codeDigest(place, index);
+    if (digest !== undefined) own.push(`${plainName(symbols.name(index))} ${digest}`);
+  }
+  return own.sort();
+}
+
+/** Digest of a function's code, with every reference by name or by what it points at; undefined where it is not in this file. */
+function codeDigest(place: Place, index: number): string | undefined {
+  const { elf, symbols, relocations } = place;
+  const section = elf.sections[symbols.section[index] ?? 0];
+  if (!section || symbols.section[index] === SHN.UNDEF) return undefined;
+  const start = Number(symbols.value[index]);
+  const end = start + Number(symbols.size[index]);
+  const code = sectionBytes(elf, section).slice(start, end);
+  const references = (relocations.get(section.index) ?? [])
+    .filter(({ offset }) => offset >= start && offset < end)
+    .sort((a, b) => a.offset - b.offset)
+    .map((relocation) => {
+      const at = relocation.offset - start;
+      code.fill(0, at, at + (wide.has(relocation.type) ? 8 : 4));
+      return `${at} ${relocation.type} ${targetOf(place, relocation)}`;
+    });
+  return contentKey(code, references.join('\n'));
 }
 
 function indexOf(symbols: SymbolTable, name: string): number {
@@ -85,26 +130,39 @@ function indexOf(symbols: SymbolTable, name: string): number {
 }
 
 /** A reference without what differs from kernel to kernel: by name, or by what it points at. */
-function targetOf(
-  symbols: SymbolTable,
-  symbol: number,
-  addend: number,
-  sections: readonly Section[],
-  bytesOf: (section: Section) => Uint8Array,
-): string {
+function targetOf({ elf, symbols, relocations }: Place, { symbol, addend }: Relocation): string {
   const name = symbols.name(symbol);
   const klp = /^\.klp\.sym\.([^.]+)\.(.*),\d+$/.exec(name);
   if (klp) return `${klp[1]}:${klp[2]}+${addend}`;
-  const section = sections[symbols.section[symbol] ?? 0];
-  if (symbols.type[symbol] !== STT.SECTION || !section) return `${name.replace(/\.\d+$/, '')}+${addend}`;
-  // Strings have no names: what is written there counts. A reference from code is 4 bytes before the end of its field.
-  if (!section.name.includes('.str')) return section.name.replace(/\.\d+$/, '');
-  const bytes = bytesOf(section);
+  const section = elf.sections[symbols.section[symbol] ?? 0];
+  const isOwn = section !== undefined && symbols.section[symbol] !== SHN.UNDEF;
   const from = Number(symbols.value[symbol]) + addend;
-  for (const at of [from, from + 4])
-    if (at >= 0 && at < bytes.length && (at === 0 || bytes[at - 1] === 0)) {
-      const end = bytes.indexOf(0, at);
-      return `"${new TextDecoder().decode(bytes.subarray(at, end < 0 ? bytes.length : end))}"`;
-    }
-  return `${section.name}+${addend}`;
+  if (isOwn && section.name.includes('.str')) {
+    // Strings have no names: what is written there counts. A reference from code is 4 bytes before the end of its field.
+    const bytes = sectionBytes(elf, section);
+    for (const at of [from, from + 4])
+      if (at >= 0 && at < bytes.length && (at === 0 || bytes[at - 1] === 0)) {
+        const end = bytes.indexOf(0, at);
+        return `"${new TextDecoder().decode(bytes.subarray(at, end < 0 ? bytes.length : end))}"`;
+      }
+  }
+  if (symbols.type[symbol] !== STT.SECTION || !section) {
+    const isData = isOwn && symbols.type[symbol] === STT.OBJECT && section.type === SHT.PROGBITS;
+    return `${plainName(name)}+${addend}${isData ? ` ${dataDigest(elf, section, relocations)}` : ''}`;
+  }
+  return `${plainName(section.name)}${section.type === SHT.PROGBITS ? ` ${dataDigest(elf, section, relocations)}` : ''}`;
+}
+
+/** Digest of the data of a section of its own; of what relocations fill in only that there is something. */
+function dataDigest(elf: Place['elf'], section: Section, relocations: Place['relocations']): string {
+  if ((section.flags & SHF.EXECINSTR) !== 0) return '';
+  const bytes = sectionBytes(elf, section).slice();
+  for (const { offset, type } of relocations.get(section.index) ?? [])
+    bytes.fill(0, offset, offset + (wide.has(type) ? 8 : 4));
+  return contentKey(bytes);
+}
+
+/** A name without the number that the compiler made it unique by. */
+function plainName(name: string): string {
+  return name.replace(/\.\d+$/, '');
 }
