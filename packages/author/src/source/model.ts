@@ -46,6 +46,11 @@ export interface UnitTextInput {
   readonly syntax: Syntax;
 }
 
+/** A part as its source has it, the comment before it apart. */
+export function sourceOf({ textOf }: UnitText, { item }: Part): string {
+  return textOf(item.file).slice(item.start, item.end);
+}
+
 /** True for a file that is included like a header and is none: its functions are those of the unit. */
 export function isIncludedSource(path: string): boolean {
   return path.endsWith('.c');

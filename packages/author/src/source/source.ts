@@ -14,9 +14,9 @@ import { makeOverlay } from '../overlay/index.ts';
 import { kernelNames } from '../symbols/index.ts';
 import type { OwnCode } from './agree.ts';
 import { kbuild, makeManifest } from './manifest.ts';
+import { prefix } from './naming.ts';
 import { loadSyntax } from './syntax.ts';
 import { expandUnit, type UnitResult, UnitSource, type UnitWork } from './unit.ts';
-import { prefix } from './write.ts';
 
 /** Options of {@link writeSource}. */
 export interface SourceOptions

@@ -3,8 +3,8 @@ import type { Diagnostic } from './compile.ts';
 import type { Expansion } from './expansion.ts';
 import { wordsIn } from './includes.ts';
 import type { Part } from './model.ts';
+import { prefix } from './naming.ts';
 import type { SourcePlan } from './plan.ts';
-import { prefix } from './write.ts';
 
 /** Functions that print their own names have others now. */
 export function namesFindings(unit: string, plan: SourcePlan): Finding[] {

@@ -17,6 +17,7 @@ import { type Expansion, expand } from './expansion.ts';
 import { decideFates, type Fates } from './fates.ts';
 import { lateIncludes, templatesIn } from './includes.ts';
 import { isIncludedSource, type Part, readUnitText, type UnitText } from './model.ts';
+import { prefix } from './naming.ts';
 import { ownCode } from './own.ts';
 import { planSource, type SourcePlan } from './plan.ts';
 import { pointedOwn } from './pointers.ts';
@@ -31,7 +32,7 @@ import {
   templateFindings,
   withTemplates,
 } from './unit-findings.ts';
-import { prefix, type WrittenUnit, writeUnit } from './write.ts';
+import { type WrittenUnit, writeUnit } from './write.ts';
 
 /** Turns of writing and compiling before it is given up. */
 const mostTurns = 8;

@@ -1,15 +1,10 @@
 import {
-  argumentThatNames,
   bodyOf,
   codeLines,
-  declarationIn,
   definitionOf,
   externOf,
-  hasPlainHead,
   headTokens,
   isMadeByMacro,
-  isPlainGlobal,
-  isStatic,
   type Rename,
   renamed,
   withLength,
@@ -17,16 +12,11 @@ import {
 } from './declare.ts';
 import type { Fate } from './fates.ts';
 import { Group } from './group.ts';
-import { isCondition, type Part, type UnitText } from './model.ts';
-import { ownerOf, type SourcePlan } from './plan.ts';
+import { isCondition, type Part, sourceOf, type UnitText } from './model.ts';
+import { kernelPrefix, type Naming, nameUnit, prefix } from './naming.ts';
+import type { SourcePlan } from './plan.ts';
 import type { Syntax } from './syntax.ts';
-import { type Token, tokensOf } from './tokens.ts';
-
-/** Begins the names of functions that replace the kernel's, and of copies. */
-export const prefix = 'klpp_';
-
-/** Begins names of the kernel's own functions where a header brings one of that name as well. */
-const kernelPrefix = 'klpk_';
+import { tokensOf } from './tokens.ts';
 
 /** A C file of a source livepatch. */
 export interface WrittenUnit {
@@ -79,32 +69,18 @@ export function writeUnit(input: WriteInput): WrittenUnit {
 
 class Writer {
   readonly #input: WriteInput;
-  readonly #renames = new Map<string, Rename>();
-  /** For functions that a macro makes: the argument that names them. */
-  readonly #arguments = new Map<Part, string>();
-  readonly #replacements = new Map<string, string>();
-  readonly #shared = new Map<string, number>();
-  readonly #sharedRenames = new Map<Part, Map<string, string>>();
-  /** Declarations to be written before a part. */
-  readonly #before = new Map<Part, string[]>();
-  /** Functions of headers by the names of those of the kernel that pointers lead to. */
-  readonly #pointers = new Map<string, string>();
+  readonly #naming: Naming;
   readonly #out: string[] = [];
   readonly #headers = new Map<string, string>();
-  /** Declarations to be written behind a part. */
-  readonly #aliases = new Map<Part, string[]>();
   #patched = 0;
   #reason = '';
 
   constructor(input: WriteInput) {
     this.#input = input;
+    this.#naming = nameUnit(input);
   }
 
   run(): WrittenUnit {
-    this.#nameFunctions();
-    this.#nameShared();
-    this.#placeDeclarations();
-    this.#placePointers();
     const body = this.#body();
     const text = `${[...this.#heading(), ...body]
       .join('\n')
@@ -112,167 +88,12 @@ class Writer {
       .trimEnd()}\n`;
     return {
       text,
-      replacements: this.#replacements,
+      replacements: this.#naming.replacements,
       lines: { patched: this.#patched, all: codeLines(text) },
-      shared: this.#shared,
-      pointers: this.#pointers,
+      shared: this.#naming.shared,
+      pointers: this.#naming.pointers,
       headers: this.#headers,
     };
-  }
-
-  #nameFunctions(): void {
-    const { plan, text, nameOf } = this.#input;
-    for (const [name, fate] of plan.functions) {
-      if (fate.kind !== 'replace' && fate.kind !== 'copy') continue;
-      const part = definitionOf(text, name);
-      if (!part || plan.modes.get(part) !== 'text') continue;
-      const argument = argumentThatNames(part, name);
-      const isReplaced = fate.kind === 'replace';
-      const only = isReplaced ? { only: 'calls' as const } : {};
-      // A name that a macro puts together cannot be given another.
-      if (!isReplaced && (this.#input.keepsName(name) || this.#isPasted(name))) continue;
-      if (argument === undefined) this.#renames.set(name, { to: nameOf(name), ...only });
-      if (fate.kind !== 'replace') continue;
-      if (argument !== undefined && isStatic(part, name)) {
-        // Its text may paste the argument into other names, so it keeps its own; the tables need one that is not static.
-        this.#replacements.set(name, nameOf(name));
-        this.#aliases.set(part, [...(this.#aliases.get(part) ?? []), aliasOf(name, nameOf(name))]);
-        continue;
-      }
-      if (argument !== undefined) {
-        this.#arguments.set(part, argument);
-        this.#renames.set(name, { to: name.replace(argument, nameOf(argument)), ...only });
-      }
-      this.#replacements.set(name, (this.#renames.get(name) as Rename).to);
-    }
-  }
-
-  #nameShared(): void {
-    this.#input.plan.shared.forEach(({ part, local }, number) => {
-      const owner = ownerOf(part, 'unit');
-      const name = `${owner}_${local.name}`;
-      this.#shared.set(name, number);
-      const renames = this.#sharedRenames.get(part) ?? new Map<string, string>();
-      renames.set(local.name, name);
-      this.#sharedRenames.set(part, renames);
-    });
-  }
-
-  /** Functions are declared before their first use, where the source does so if it does. */
-  #placeDeclarations(): void {
-    const { plan, text, isDeclared } = this.#input;
-    for (const [name, fate] of plan.functions) {
-      const definition = definitionOf(text, name);
-      if (!definition) continue;
-      const isReferred = fate.kind === 'refer';
-      const users = plan.usersOf(name).filter((part) => part !== definition && plan.modes.has(part));
-      const pointers =
-        fate.kind === 'replace' &&
-        (this.#input.keepsName(name) ||
-          users.concat(definition).some((part) => this.#takesAddress(part, name)));
-      const first = users[0];
-      if (isReferred || pointers) {
-        if (!isReferred || !isDeclared(name) || !isPlainGlobal(definition, name))
-          if (!(pointers && isDeclared(name) && isPlainGlobal(definition, name)))
-            this.#declare(
-              this.#placeFor(name, first, definition),
-              this.#declaration(definition, name, undefined),
-            );
-      }
-      if (isReferred) continue;
-      const rename = this.#renames.get(name);
-      if (first && first.order < definition.order && !(fate.kind === 'new' && isDeclared(name)))
-        this.#declare(
-          this.#placeFor(name, first, definition),
-          this.#declaration(
-            definition,
-            name,
-            rename?.to ?? name,
-            fate.kind === 'copy' || (fate.kind === 'new' && isStatic(definition, name)),
-          ),
-        );
-    }
-  }
-
-  /** Functions that headers bring and the kernel has: who keeps a pointer must get one to the kernel's. */
-  #placePointers(): void {
-    const { pointed, plan } = this.#input;
-    for (const name of pointed) {
-      const [first] = [...plan.modes]
-        .filter(
-          ([part, mode]) => mode === 'text' && part.item.kind === 'code' && this.#takesAddress(part, name),
-        )
-        .map(([part]) => part)
-        .sort((a, b) => a.order - b.order);
-      if (!first) continue;
-      const to = `${kernelPrefix}${name}`;
-      this.#declare(first, `extern __typeof__(${name}) ${to};`);
-      this.#renames.set(name, { to, only: 'pointers' });
-      this.#pointers.set(to, name);
-    }
-  }
-
-  /** The first declaration in the source when that comes before the first use, else the first use. */
-  #placeFor(name: string, first: Part | undefined, definition: Part): Part {
-    const declared = (this.#input.text.byKey.get(name) ?? []).find(
-      (part) => part !== definition && part.order < definition.order,
-    );
-    const place = declared ?? definition;
-    return first && first.order < place.order ? first : place;
-  }
-
-  #declare(part: Part, text: string): void {
-    const list = this.#before.get(part);
-    if (list) list.push(text);
-    else this.#before.set(part, [text]);
-  }
-
-  #isPasted(name: string): boolean {
-    const { plan } = this.#input;
-    const macros = [...plan.modes.keys()].filter(({ macro }) => macro !== undefined);
-    const isWritten = (part: Part) =>
-      tokensOf(this.#sourceOf(part)).some((token) => words(token).includes(name));
-    return (
-      plan
-        .usersOf(name)
-        .some((part) => part.expanded !== '' && plan.modes.get(part) === 'text' && !isWritten(part)) &&
-      !macros.some(isWritten)
-    );
-  }
-
-  #takesAddress(part: Part, name: string): boolean {
-    if (this.#input.plan.modes.get(part) !== 'text') return false;
-    const tokens = tokensOf(this.#sourceOf(part));
-    return tokens.some(({ text, kind }, index) => {
-      const previous = tokens[index - 1]?.text;
-      return (
-        kind === 'name' &&
-        text === name &&
-        tokens[index + 1]?.text !== '(' &&
-        previous !== '.' &&
-        previous !== '->' &&
-        !this.#isNaming(part, index, tokens)
-      );
-    });
-  }
-
-  /** The argument of the macro that makes the function. */
-  #isNaming(part: Part, index: number, tokens: readonly Token[]): boolean {
-    return this.#arguments.get(part) === tokens[index].text && index < part.item.body;
-  }
-
-  /** `extern int foo(int);`, or the declaration of a function of this file. */
-  #declaration(part: Part, name: string, as: string | undefined, isCopy = false): string {
-    const isMade = argumentThatNames(part, name) !== undefined || !hasPlainHead(part, name);
-    const words = isMade
-      ? declarationIn(part.expanded, name)
-      : headTokens(part.item.tokens.slice(0, part.item.body), this.#sourceOf(part), part.item.start);
-    const text = (as === undefined ? words : renamed(words, new Map([[name, as]]))).trim();
-    return isCopy ? `static ${text};` : as === undefined ? `extern ${text};` : `${text};`;
-  }
-
-  #sourceOf({ item }: Part): string {
-    return this.#input.text.textOf(item.file).slice(item.start, item.end);
   }
 
   #commentOf({ item }: Part): string {
@@ -290,7 +111,7 @@ class Writer {
       ' *',
       ` * ${prefix}NAME takes the place of NAME, or is a copy of it; all other names are the kernel's. Text and comments`,
       ` * are those of the fixed source. klpkit.json says where the names declared here are found.`,
-      ...(this.#pointers.size > 0
+      ...(this.#naming.pointers.size > 0
         ? [
             ` * ${kernelPrefix}NAME is the kernel's own NAME, since a pointer to that of a header would end with the livepatch.`,
           ]
@@ -328,9 +149,9 @@ class Writer {
       const { item } = part;
       if (part.fromHeader) return;
       if (isCondition(item)) {
-        if (item.word.startsWith('if')) groups.push(new Group(this.#sourceOf(part)));
-        else if (item.word === 'endif') groups.pop()?.close(this.#out, this.#sourceOf(part));
-        else groups.at(-1)?.turn(this.#out, this.#sourceOf(part));
+        if (item.word.startsWith('if')) groups.push(new Group(sourceOf(this.#input.text, part)));
+        else if (item.word === 'endif') groups.pop()?.close(this.#out, sourceOf(this.#input.text, part));
+        else groups.at(-1)?.turn(this.#out, sourceOf(this.#input.text, part));
         return;
       }
       if (item.kind === 'code')
@@ -344,16 +165,16 @@ class Writer {
         if (this.#input.readsKeys && !this.#out.includes(keysBlock)) this.#out.push(keysBlock);
         this.#reason = '';
         if (this.#headers.size === 0) this.#out.push(...this.#wholeHeaders());
-        emit([this.#sourceOf(part)]);
+        emit([sourceOf(this.#input.text, part)]);
         return;
       }
       const isConfiguration =
         item.word === 'define' && index < lastInclude && part.macro !== 'CREATE_TRACE_POINTS';
       if (isConfiguration || (item.word === 'undef' && index < lastInclude)) {
-        emit([this.#sourceOf(part)]);
+        emit([sourceOf(this.#input.text, part)]);
         return;
       }
-      if (!plan.modes.has(part) && !this.#before.has(part)) return;
+      if (!plan.modes.has(part) && !this.#naming.before.has(part)) return;
       const lines = this.#linesOf(part);
       if (lines.length > 0) emit(lines);
     });
@@ -386,9 +207,11 @@ class Writer {
   }
 
   #afterIncludes(): string[] {
-    const { plan, text } = this.#input;
+    const { plan } = this.#input;
     const lines: string[] = [];
-    const made = [...plan.modes].filter(([part, mode]) => mode === 'text' && this.#arguments.has(part));
+    const made = [...plan.modes].filter(
+      ([part, mode]) => mode === 'text' && this.#naming.arguments.has(part),
+    );
     if (made.some(([part]) => /^(COMPAT_)?SYSCALL_DEFINE/.test(part.item.tokens[0].text)))
       lines.push(
         '',
@@ -398,7 +221,6 @@ class Writer {
         '#undef ALLOW_ERROR_INJECTION',
         '#define ALLOW_ERROR_INJECTION(fname, type)',
       );
-    void text;
     return lines;
   }
 
@@ -406,7 +228,7 @@ class Writer {
     const { plan } = this.#input;
     const mode = plan.modes.get(part);
     const lines: string[] = [];
-    const declarations = this.#before.get(part) ?? [];
+    const declarations = this.#naming.before.get(part) ?? [];
     if (declarations.length > 0) {
       const about = 'Functions of the kernel, and of this file before they are defined';
       if (this.#reason !== about) lines.push('', `/* ${about}. */`);
@@ -441,7 +263,7 @@ class Writer {
     if (isFunction && (isReplaced || part.isEdited)) this.#patched += codeLines(written);
     if (part.fromHeader && part.item.word === 'define') lines.push(`#undef ${part.macro}`);
     lines.push(...(isFunction ? [this.#commentOf(part) + written] : [written]));
-    lines.push(...(this.#aliases.get(part) ?? []));
+    lines.push(...(this.#naming.behind.get(part) ?? []));
     return lines;
   }
 
@@ -475,8 +297,8 @@ class Writer {
 
   #function(part: Part): string {
     const { plan } = this.#input;
-    let source = this.#sourceOf(part);
-    const argument = this.#arguments.get(part);
+    let source = sourceOf(this.#input.text, part);
+    const argument = this.#naming.arguments.get(part);
     const isReplacing = part.definitions.some(({ name }) => plan.functions.get(name)?.kind === 'replace');
     source = this.#withoutSharedLocals(part, source);
     const body = bodyOf(source, part);
@@ -487,7 +309,7 @@ class Writer {
     const plainHead = isReplacing
       ? headTokens(tokensOf(head), head, 0) + (/\s$/.exec(head)?.[0] ?? '')
       : head;
-    const own = new Map([...this.#renames].map(([name, { to }]) => [name, to]));
+    const own = new Map([...this.#naming.renames].map(([name, { to }]) => [name, to]));
     const result = renamed(plainHead, own) + rest;
     const defined = part.definitions.filter(({ meaning }) => meaning === 'function');
     const isCopy = defined.every(
@@ -500,7 +322,7 @@ class Writer {
   /** Types, macros, variables that come along. */
   #plain(part: Part): string {
     const { plan } = this.#input;
-    const source = this.#renamedText(part, this.#sourceOf(part));
+    const source = this.#renamedText(part, sourceOf(this.#input.text, part));
     const variables = part.definitions.filter(({ meaning }) => meaning === 'variable');
     const isCopy = variables.some(
       ({ name, isStatic: own }) => !own && plan.variables.get(name)?.kind === 'copy',
@@ -510,16 +332,16 @@ class Writer {
 
   #renamedText(part: Part, source: string): string {
     const locals = this.#input.syntax.locals(part.expanded);
-    const own = this.#sharedRenames.get(part);
+    const own = this.#naming.sharedRenames.get(part);
     const names = new Map<string, Rename>();
-    for (const [name, rename] of this.#renames) if (!locals.has(name)) names.set(name, rename);
+    for (const [name, rename] of this.#naming.renames) if (!locals.has(name)) names.set(name, rename);
     for (const [name, to] of own ?? []) names.set(name, { to });
     return renamed(source, names);
   }
 
   /** `static int count;` of a function becomes `extern int foo_count;`, which is the kernel's. */
   #withoutSharedLocals(part: Part, source: string): string {
-    const names = this.#sharedRenames.get(part);
+    const names = this.#naming.sharedRenames.get(part);
     if (!names) return source;
     const tokens = tokensOf(source);
     let out = '';
@@ -557,7 +379,7 @@ class Writer {
     const variables = part.definitions.filter(({ meaning }) => meaning === 'variable');
     const hasTypes = part.definitions.some(({ meaning }) => meaning === 'type' || meaning === 'constant');
     if (!hasTypes && variables.every(({ name, isStatic: own }) => !own && isDeclared(name))) return undefined;
-    const source = this.#sourceOf(part);
+    const source = sourceOf(this.#input.text, part);
     const made = isMadeByMacro(
       part,
       variables.map(({ name }) => name),
@@ -566,17 +388,6 @@ class Writer {
     for (const { name } of variables) text = withLength(text, name, lengthOf(name));
     return text;
   }
-}
-
-/** Names in a token, which may be a directive. */
-function words({ kind, text }: Token): string[] {
-  if (kind === 'name') return [text];
-  return kind === 'directive' ? tokensOf(text.slice(1), false).map((token) => token.text) : [];
-}
-
-/** Another name, not static, for a static function. */
-function aliasOf(name: string, other: string): string {
-  return `extern __typeof__(${name}) ${other} __attribute__((alias("${name}")));`;
 }
 
 const keysBlock = [
