@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Refusal } from '@klpkit/findings';
+import { Refusal } from '@klpkit/findings';
 import type { Kernel } from '@klpkit/kernel';
 import { afterAll, describe, expect, it } from 'vitest';
-import { scenarioText, selectKernels } from './open.ts';
+import { openMatrix, scenarioText, selectKernels } from './open.ts';
+import { readMatrix } from './read.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'klpkit-open-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -73,5 +74,28 @@ describe('scenarioText', () => {
     writeFileSync(join(folder, 'wrong.yaml'), 'name: wrong\nmodules:\n  mine:\nsteps:\n  - lod: mine\n');
     const error = await scenarioText('wrong.yaml', folder).catch((thrown: unknown) => thrown);
     expect((error as Refusal).findings[0]?.at).toMatchObject({ file: 'wrong.yaml', line: 5 });
+  });
+});
+
+describe('openMatrix', () => {
+  it('tells of every kernel and file that is not there at once, each with the next step', async () => {
+    const text = `format: 1
+kernels: [debian:9.99, {id: debian:9.98, shipped: old.ko}]
+fixes: [{id: one, patch: none.patch}, {id: two, patch: there.patch}]
+policy: {scenarios: [nothing]}
+`;
+    writeFileSync(join(folder, 'there.patch'), 'a patch');
+    const matrix = readMatrix(text, 'm.yaml');
+    const error = await openMatrix(matrix, folder, 'm.yaml').catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(Refusal);
+    const { findings } = error as Refusal;
+    expect(findings.map(({ what }) => what)).toEqual([
+      expect.stringContaining('no kernel debian:9.99 in the cache'),
+      expect.stringContaining('no kernel debian:9.98 in the cache'),
+      'old.ko cannot be read: ENOENT',
+      'none.patch cannot be read: ENOENT',
+      expect.stringContaining('there is no scenario nothing'),
+    ]);
+    expect(findings.every(({ next }) => next !== undefined)).toBe(true);
   });
 });

@@ -65,7 +65,7 @@ export interface Progress {
   readonly label: string;
   readonly done?: number;
   readonly total?: number;
-  readonly unit?: 'bytes' | 'files' | 'units';
+  readonly unit?: 'bytes' | 'files' | 'units' | 'cells';
 }
 
 /** Is told how far something is, as often as it likes to tell. */

@@ -112,6 +112,10 @@ const matrixRunCommand = buildCommand<Flags, [string], Context>({
         )
       : new fleet.LocalEngine(address, flags.jobs);
     const state = new fleet.MatrixState(folder);
+    const total = opened.kernels.length * (matrix.fixes.length + (matrix.policy.cumulative ? 1 : 0));
+    let done = 0;
+    const tellProgress = () => context.progress.report({ label: 'matrix', done, total, unit: 'cells' });
+    tellProgress();
     try {
       const { cells, jobs } = await fleet.runMatrix({
         matrix,
@@ -119,10 +123,13 @@ const matrixRunCommand = buildCommand<Flags, [string], Context>({
         store,
         engine,
         state,
-        onCell: (cell) => sayCell(context, cell),
+        onCell: (cell) => {
+          done++;
+          tellProgress();
+          sayCell(context, cell);
+        },
         signal: context.signal,
       });
-      context.progress.end();
       const isWaiting = cells.some(fleet.needsHuman);
       if (context.isJson) {
         const answer: Answer<'matrix'> = {
@@ -136,6 +143,7 @@ const matrixRunCommand = buildCommand<Flags, [string], Context>({
       context.say(`${jobs.done} jobs done, ${jobs.kept} kept from before`);
       return isWaiting ? Exit.findings : Exit.done;
     } finally {
+      context.progress.end();
       await engine.close();
       state.close();
     }
