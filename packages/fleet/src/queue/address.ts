@@ -74,8 +74,9 @@ export function connectQueue(address: QueueAddress): Redis {
  */
 export async function assertQueue(address: QueueAddress): Promise<void> {
   const redis = new Redis({ ...address, lazyConnect: true, connectTimeout: 5000, retryStrategy: () => null });
-  // Reported by the call that fails; without a listener it would end the process.
-  redis.on('error', () => {});
+  // The call that fails says at times only that the connection was closed; why, it says here.
+  const reasons: string[] = [];
+  redis.on('error', ({ message }) => reasons.push(message));
   try {
     await redis.connect();
     const [, version = ''] = /^redis_version:(.*)$/m.exec(await redis.info('server')) ?? [];
@@ -87,7 +88,7 @@ export async function assertQueue(address: QueueAddress): Promise<void> {
       );
   } catch (error) {
     if (error instanceof MissingTool) throw error;
-    const { message } = error as Error;
+    const message = [...reasons, (error as Error).message].join('\n');
     const isRefused = /NOAUTH|WRONGPASS|NOPERM/.test(message);
     throw new MissingTool(
       `${queueWords(address)} ${isRefused ? 'wants another password' : `cannot be reached: ${reasonOf(message)}`}`,
