@@ -68,5 +68,5 @@ ${codeMarkup(code, 'code')}`),
   host.append(dialog);
   dialog.showModal();
   dialog.querySelector<HTMLElement>('.find input')?.focus();
-  dialog.querySelector('td.mod, td.del, td.add')?.scrollIntoView({ block: 'center' });
+  dialog.querySelector('td.mod, td.del, td.add')?.scrollIntoView({ block: 'center', inline: 'nearest' });
 }

@@ -60,7 +60,7 @@ function find(bar) {
     const { row } = lines[last];
     row.parentElement.dispatchEvent(new Event('unfold'));
     row.classList.add('here');
-    row.scrollIntoView({ block: isNext ? 'center' : 'nearest' });
+    row.scrollIntoView({ block: isNext ? 'center' : 'nearest', inline: 'start' });
   };
   bar.hidden = false;
   input.addEventListener('input', () => go(false));
