@@ -183,10 +183,12 @@ describe('what is not right is named in a line with the next step', () => {
       Number(env.AWS_ENDPOINT_URL_S3.split(':').at(-1)),
       'fleet',
     );
-    const unknown = start();
-    expect(await ended(unknown)).toBe(3);
-    expect(unknown.said).toContain('next: check AWS_ACCESS_KEY_ID');
-    expect(unknown.said).not.toContain('s3cret');
+    const working = matrix.start(['worker', ...queue, '--store', 's3://fleet'], env);
+    for (const unknown of [start(), working]) {
+      expect(await ended(unknown)).toBe(3);
+      expect(unknown.said).toContain('next: check AWS_ACCESS_KEY_ID');
+      expect(unknown.said).not.toContain('s3cret');
+    }
     await service.kill();
   });
 });

@@ -22,11 +22,13 @@ export interface JobProcess {
  */
 export async function runJobProcess(job: Job, { store, signal }: JobProcess): Promise<JobResult> {
   const envelope = { format: jobFormat, version: meta.version, job };
+  // What a job starts has no use for these.
+  const { KLPKIT_QUEUE_PASSWORD: _, KBUILD_SIGN_PIN: __, ...env } = process.env as Record<string, string>;
   try {
     const { stdout } = await run([process.execPath, child], {
       input: JSON.stringify({ store, envelope }),
       timeoutMs: jobMs[job.kind],
-      env: { ...process.env, LC_ALL: 'C' } as Record<string, string>,
+      env: { ...env, LC_ALL: 'C' },
       signal,
     });
     return JSON.parse(stdout) as JobResult;

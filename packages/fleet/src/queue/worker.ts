@@ -1,4 +1,5 @@
 import { UsageError } from '@klpkit/findings';
+import { sha256Hex } from '@klpkit/host';
 import { openKernel } from '@klpkit/kernel';
 import { type Job as BullJob, DelayedError, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import meta from '../../package.json' with { type: 'json' };
@@ -8,7 +9,7 @@ import { imageDigest } from '../image.ts';
 import { readJob } from '../job/read.ts';
 import { canonical, jobKey } from '../keys.ts';
 import { knownResult } from '../known.ts';
-import type { Store } from '../store/index.ts';
+import { type Store, StoreError } from '../store/index.ts';
 import type { Job, JobFailure, JobKernel } from '../types.ts';
 import { assertQueue, connectQueue, type QueueAddress } from './address.ts';
 import { Gate } from './gate.ts';
@@ -38,10 +39,21 @@ const mostDeclined = 200;
  * Takes jobs from the queue until the signal comes. It spawns and never computes, so that its sign of life never stops.
  *
  * @throws {MissingTool} when the queue is down
+ * @throws {StoreError} when the store cannot be used
  */
 export async function runWorker(options: WorkerOptions): Promise<void> {
-  const { queue, kinds = ['build', 'prove'], jobs = localWidth(), lockMs = 60_000, signal, onJob } = options;
+  const {
+    queue,
+    store,
+    kinds = ['build', 'prove'],
+    jobs = localWidth(),
+    lockMs = 60_000,
+    signal,
+    onJob,
+  } = options;
   await assertQueue(queue);
+  // A store that refuses this machine is told now; found out job by job, it would use up the tries of jobs that others can do.
+  await store.result(sha256Hex('a worker begins'));
   const gate = new Gate(jobs);
   // BullMQ leaves a connection that it was given open.
   const connections = kinds.map(() => connectQueue(queue));
@@ -61,7 +73,8 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
               await job.moveToWait(token);
               throw new WaitingError();
             }
-            if (error instanceof Lacking) onJob?.(`rests for ${gate.rest() / 1000} s: ${error.message}`);
+            if (error instanceof Lacking || error instanceof StoreError)
+              onJob?.(`rests for ${gate.rest() / 1000} s: ${error.message}`);
             throw error;
           }
         }),
