@@ -5,7 +5,7 @@ import type { Kernel } from '../../kernel/src/index.ts';
 import { loadModule } from '../../kernel/src/index.ts';
 import { chooseAccel } from '../../prove/src/accel.ts';
 import { guestInit } from '../../prove/src/guest/init.ts';
-import { errnoName } from '../../prove/src/log/faults.ts';
+import { errnoName } from '../../prove/src/log/errno.ts';
 import { readKmsg } from '../../prove/src/log/kmsg.ts';
 import { startVm, type Vm, VmDied } from '../../prove/src/vm/vm.ts';
 

@@ -21,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -310,85 +311,224 @@ static int do_run(const char *command)
 	return errno;
 }
 
-/* Output of a child that is still writing, or what is left in the pipe of one that has ended. */
-static void drain(int fd)
+/* What init shares with its children; so is `output`. */
+static struct {
+	int result; /* errno of what a child did; -1: it has not come back, or was a command, whose exit code cannot hold an errno */
+	volatile int is_over; /* the command has ended: its reader ends with what is there */
+	size_t len; /* of the output that its reader has read, and of all that there was */
+	uint64_t total;
+} *shared;
+
+/*
+ * Reads what a command writes, in a process of its own. A task that hangs in the kernel while it writes, such as in sendfile() from a file
+ * whose function is patched, keeps the pipe locked, and whoever reads from that pipe hangs as well.
+ */
+static void read_output(int fd)
 {
 	char chunk[4096];
 	ssize_t n;
+	int is_last;
 
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0)
-		put(chunk, n);
+	do {
+		struct pollfd wait = { fd, POLLIN, 0 };
+
+		is_last = shared->is_over;
+		if (!is_last)
+			poll(&wait, 1, 20);
+		while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
+			put(chunk, n);
+			shared->len = output_len;
+			shared->total = output_total;
+		}
+		/* Something in the background may keep the pipe open when the command has ended. */
+	} while (n < 0 && !is_last);
 }
 
-static void put_task(int pid)
+/* Waits for the end of a child, but no longer than a moment. */
+static void await_child(void)
 {
-	char path[64];
+	struct timespec moment = { 0, 20000000 };
+	sigset_t signals;
 
-	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
-	put_file(path);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigtimedwait(&signals, NULL, &moment);
 }
 
-/* Carries out a request in a child of its own session. `status` is shared memory: a command's exit code cannot hold an errno. */
+static int fork_child(void)
+{
+	sigset_t signals;
+	int pid = fork();
+
+	if (!pid) {
+		sigemptyset(&signals);
+		sigprocmask(SIG_SETMASK, &signals, NULL);
+	}
+	return pid;
+}
+
+/* Whether a thread is in this state of a transition. */
+static int in_state(const char *task, const void *wanted)
+{
+	char path[96], text[64];
+
+	snprintf(path, sizeof(path), "%.80s/patch_state", task);
+	return !read_text(path, text, sizeof(text)) && !strcmp(text, wanted);
+}
+
+/* Whether a thread belongs to a group of processes and lives. */
+static int in_group(const char *task, const void *group)
+{
+	char path[96], text[512], *behind, state;
+	int of;
+
+	snprintf(path, sizeof(path), "%.80s/stat", task);
+	if (read_text(path, text, sizeof(text)))
+		return 0;
+	/* The name, which may hold anything, ends with the last bracket; state, parent and group follow. */
+	behind = strrchr(text, ')');
+	return behind && sscanf(behind + 1, " %c %*d %d", &state, &of) == 2 && of == *(const int *)group &&
+	       state != 'Z' && state != 'X';
+}
+
+/* Every thread that is wanted: pid, tid, name and stack, the threads parted by NUL. */
+static void list_tasks(int (*is_wanted)(const char *task, const void *data), const void *data)
+{
+	DIR *processes = opendir("/proc");
+	struct dirent *process, *thread;
+
+	while (processes && (process = readdir(processes))) {
+		char path[96], task[80];
+		DIR *threads;
+
+		if (process->d_name[0] < '0' || process->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%.20s/task", process->d_name);
+		threads = opendir(path);
+		while (threads && (thread = readdir(threads))) {
+			if (thread->d_name[0] == '.')
+				continue;
+			snprintf(task, sizeof(task), "/proc/%.20s/task/%.20s", process->d_name, thread->d_name);
+			if (!is_wanted(task, data))
+				continue;
+			putf("%.20s %.20s ", process->d_name, thread->d_name);
+			snprintf(path, sizeof(path), "%s/comm", task);
+			put_file(path);
+			snprintf(path, sizeof(path), "%s/stack", task);
+			put_file(path);
+			put("", 1);
+		}
+		if (threads)
+			closedir(threads);
+	}
+	if (processes)
+		closedir(processes);
+}
+
+/* What a request that did not come back in time was in, as list_tasks() gives it; the next request that may hang empties it. */
+static char late[65536];
+static size_t late_len;
+
+/* Keeps what the tasks of a group are in. The output, of which there may be any amount already, stays as it is. */
+static void keep_late(int group)
+{
+	char *kept = output;
+	size_t kept_len = output_len, kept_limit = output_limit;
+	uint64_t kept_total = output_total;
+
+	output = late;
+	output_len = 0;
+	output_limit = sizeof(late);
+	list_tasks(in_group, &group);
+	late_len = output_len;
+	output = kept;
+	output_len = kept_len;
+	output_limit = kept_limit;
+	output_total = kept_total;
+}
+
+/* Carries out a request in a child of its own session. */
 static int in_child(uint32_t op, uint32_t timeout_ms, const char *a, const char *b, uint32_t *flags)
 {
-	static int *result;
 	uint64_t deadline = now_ns() + (uint64_t)timeout_ms * 1000000u;
-	int pipes[2], pid, status = 0, done = 0;
+	int pipes[2] = { -1, -1 }, pid, reader = -1, status = 0, done = 0;
 
-	if (!result)
-		result = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	*result = -1;
-	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK))
-		return errno;
-	pid = fork();
-	if (pid < 0)
-		return errno;
+	memset(shared, 0, sizeof(*shared));
+	shared->result = -1;
+	late_len = 0;
+	if (op == OP_RUN) {
+		if (pipe2(pipes, O_CLOEXEC))
+			return errno;
+		fcntl(pipes[0], F_SETFL, O_NONBLOCK);
+		reader = fork_child();
+		if (!reader) {
+			prctl(PR_SET_NAME, "reader");
+			close(pipes[1]);
+			read_output(pipes[0]);
+			_exit(0);
+		}
+	}
+	pid = fork_child();
 	if (!pid) {
 		int null = open("/dev/null", O_RDWR);
 
 		setsid();
-		fcntl(pipes[1], F_SETFL, 0);
+		/* The kernel's messages and the stacks of what hangs name the task. */
+		prctl(PR_SET_NAME, op == OP_LOAD ? "insmod" : op == OP_UNLOAD ? "rmmod" : op == OP_WRITE ? "write" : "sh");
 		dup2(null, 0);
-		dup2(pipes[1], 1);
-		dup2(pipes[1], 2);
-		*result = op == OP_LOAD ? do_load(a, b) :
-			  op == OP_UNLOAD ? (syscall(SYS_delete_module, a, O_NONBLOCK) ? errno : 0) :
-			  op == OP_WRITE ? do_write(a, b) : do_run(a);
+		dup2(op == OP_RUN ? pipes[1] : null, 1);
+		dup2(op == OP_RUN ? pipes[1] : null, 2);
+		shared->result = op == OP_LOAD ? do_load(a, b) :
+				 op == OP_UNLOAD ? (syscall(SYS_delete_module, a, O_NONBLOCK) ? errno : 0) :
+				 op == OP_WRITE ? do_write(a, b) : do_run(a);
 		_exit(0);
 	}
-	close(pipes[1]);
-	while (!done) {
-		struct pollfd wait = { pipes[0], POLLIN, 0 };
-
-		/* The pipe hangs up when the child ends, unless something in the background keeps it open. */
-		poll(&wait, 1, 20);
-		drain(pipes[0]);
+	if (op == OP_RUN) {
+		close(pipes[0]);
+		close(pipes[1]);
+	}
+	while (pid > 0 && !done) {
+		await_child();
 		sample();
 		done = waitpid(pid, &status, WNOHANG) == pid;
 		if (!done && now_ns() > deadline) {
 			*flags |= FLAG_TIMED_OUT;
-			if (op != OP_RUN)
-				put_task(pid);
+			keep_late(pid);
 			break;
 		}
 	}
-	kill(-pid, SIGKILL);
-	if (!done) {
-		for (int i = 0; i < 100 && !done; i++) {
-			usleep(10000);
-			drain(pipes[0]);
-			done = waitpid(pid, &status, WNOHANG) == pid;
+	if (pid > 0)
+		kill(-pid, SIGKILL);
+	if (*flags & FLAG_TIMED_OUT) {
+		/* A shell may be gone while what it started is not. */
+		int left = 1;
+
+		for (int i = 0; i < 50 && left; i++) {
+			await_child();
+			done = done || waitpid(pid, &status, WNOHANG) == pid;
+			/* What it leaves behind becomes a child of this process. */
+			while (done && waitpid(-pid, NULL, WNOHANG) > 0)
+				;
+			left = !done || !kill(-pid, 0);
 		}
-		if (!done) {
+		if (left)
 			*flags |= FLAG_STUCK;
-			if (op == OP_RUN)
-				put_task(pid);
-		}
 	}
-	drain(pipes[0]);
-	close(pipes[0]);
-	if (*result >= 0)
-		return *result;
+	if (reader > 0) {
+		int left = 50;
+
+		shared->is_over = 1;
+		while (waitpid(reader, NULL, WNOHANG) == 0 && left--)
+			await_child();
+		if (left < 0)
+			kill(reader, SIGKILL);
+		output_len = shared->len;
+		output_total = shared->total;
+	}
+	if (pid < 0 || (reader < 0 && op == OP_RUN))
+		return EAGAIN;
+	if (shared->result >= 0)
+		return shared->result;
 	if (done && WIFSIGNALED(status)) {
 		*flags |= FLAG_SIGNALLED;
 		return WTERMSIG(status);
@@ -453,54 +593,14 @@ static int do_log(void)
 	}
 }
 
-/* Every thread whose patch_state is `state`: pid, tid, name and stack, the threads parted by NUL. */
-static int do_tasks(const char *state)
+/* The tasks that a transition waits for: those whose state is `wanted`, or, with "late", what hung in the last request. */
+static int do_tasks(const char *wanted)
 {
-	DIR *processes = opendir("/proc");
-	struct dirent *process, *thread;
-
-	if (!processes)
-		return errno;
-	while ((process = readdir(processes))) {
-		char path[320], text[64];
-		DIR *threads;
-
-		if (process->d_name[0] < '0' || process->d_name[0] > '9')
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/task", process->d_name);
-		threads = opendir(path);
-		if (!threads)
-			continue;
-		while ((thread = readdir(threads))) {
-			char *newline;
-			ssize_t n;
-			int fd;
-
-			if (thread->d_name[0] == '.')
-				continue;
-			snprintf(path, sizeof(path), "/proc/%.20s/task/%.20s/patch_state", process->d_name, thread->d_name);
-			fd = open(path, O_RDONLY | O_CLOEXEC);
-			n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-			if (fd >= 0)
-				close(fd);
-			if (n < 0)
-				continue;
-			text[n] = 0;
-			newline = strchr(text, '\n');
-			if (newline)
-				*newline = 0;
-			if (strcmp(text, state))
-				continue;
-			putf("%s %s ", process->d_name, thread->d_name);
-			snprintf(path, sizeof(path), "/proc/%.20s/task/%.20s/comm", process->d_name, thread->d_name);
-			put_file(path);
-			snprintf(path, sizeof(path), "/proc/%.20s/task/%.20s/stack", process->d_name, thread->d_name);
-			put_file(path);
-			put("", 1);
-		}
-		closedir(threads);
+	if (!strcmp(wanted, "late")) {
+		put(late, late_len);
+		return 0;
 	}
-	closedir(processes);
+	list_tasks(in_state, wanted);
 	return 0;
 }
 
@@ -688,8 +788,12 @@ int main(void)
 {
 	struct request q = { 0 };
 	struct termios raw;
+	sigset_t signals;
 	int fd;
 
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
 	mount("proc", "/proc", "proc", 0, NULL);
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("dev", "/dev", "devtmpfs", 0, NULL);
@@ -711,9 +815,10 @@ int main(void)
 		fail("/nonce");
 	close(fd);
 	unlink("/nonce");
-	output = malloc(MAX_OUTPUT);
+	output = mmap(NULL, MAX_OUTPUT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	port = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (!output || port < 0 || tcgetattr(port, &raw))
+	if (output == MAP_FAILED || shared == MAP_FAILED || port < 0 || tcgetattr(port, &raw))
 		fail("/dev/ttyS1");
 	/* Nothing else in the VM is to write there. */
 	unlink("/dev/ttyS1");

@@ -1,6 +1,7 @@
 import { isExpected, writeExpectation } from './expectation.ts';
 import type { Reply } from './guest/protocol.ts';
 import type { Session } from './session.ts';
+import { readHang } from './tasks.ts';
 import type { Check, CheckOutput, CheckResult, Expectation } from './types.ts';
 import { plain } from './vm/console.ts';
 
@@ -81,11 +82,12 @@ export async function runChecks(
       if (output.isMet) met++;
       if (reply.isTimedOut) {
         isOk = false;
+        const { words, stack } = await readHang(ask);
         session.find({
           id: reply.isStuck ? 'check-stuck' : 'check-timed-out',
           severity: 'error',
-          what: `${where} was not done after ${timeoutMs / 1000} s${reply.isStuck ? ' and cannot be killed' : ''}`,
-          ...(reply.isStuck && { why: `it is stuck in the kernel:\n${output.text.trimEnd().slice(-1000)}` }),
+          what: `${where} was not done after ${timeoutMs / 1000} s${reply.isStuck ? ' and cannot be killed' : ''}: ${words}`,
+          ...(stack !== undefined && { why: `its stack, innermost first: ${stack}` }),
           next: 'give it a longer time limit, or see what it waits for',
         });
       } else if (output.isMet === false) {

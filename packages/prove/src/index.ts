@@ -1,15 +1,8 @@
 /** The proof: a livepatch loaded, watched, checked and reverted on the kernel that it is for. */
 export { parseExpectation } from './expectation.ts';
 export { type FormatOptions, formatProof } from './format.ts';
-export {
-  type ExplainedFault,
-  errnoName,
-  explainErrno,
-  explainLine,
-  type Fault,
-  faults,
-  silentFaults,
-} from './log/faults.ts';
+export { errnoName } from './log/errno.ts';
+export { type ExplainedFault, explainErrno, explainLine } from './log/faults.ts';
 export type { KernelMessage } from './log/kmsg.ts';
 export type { ProofFinding } from './log/scan.ts';
 export { type ProveOptions, proveLivepatch } from './prove.ts';

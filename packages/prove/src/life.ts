@@ -1,33 +1,20 @@
 import { judgeEffects, runChecks } from './checks.ts';
-import { errnoName, explainErrno } from './log/faults.ts';
+import { explainErrno } from './log/faults.ts';
 import { expectedTaint, newTaints, type ProofFinding, stagingTaint } from './log/scan.ts';
+import {
+  findHang,
+  type Guest,
+  leaveHung,
+  type PassContext,
+  PassFailed,
+  type PreparedLivepatch,
+} from './pass.ts';
 import { replyError, replyText, type Session, startSession } from './session.ts';
-import type { Targets } from './targets.ts';
+import { judgeTargets, loadTarget, reloadTargets, unloadTarget } from './target-steps.ts';
 import { readStateChanges, type StateChange, timelines } from './timeline/timeline.ts';
 import { livepatchFolder, patchingMs, watchTransition } from './transition.ts';
-import type { Blocker, Check, CheckResult, LivepatchProof, Pass, PatchedObject } from './types.ts';
-import { type Vm, VmDied } from './vm/vm.ts';
-
-/** A livepatch as the VM has it. */
-export interface PreparedLivepatch {
-  readonly name: string;
-  /** Its file in the VM. */
-  readonly path: string;
-  readonly objects: readonly PatchedObject[];
-  readonly checks: readonly Check[];
-}
-
-/** What livepatches that share a boot share. */
-export interface Guest {
-  readonly vm: Vm;
-  readonly targets: Targets;
-  /** Where a module of the kernel lies in the VM. */
-  readonly targetPath: (name: string) => string;
-  /** Modules of the kernel that are loaded now. */
-  readonly loaded: Set<string>;
-  /** Modules that are patched by nobody and are there for the checks. */
-  readonly further: readonly string[];
-}
+import type { Blocker, CheckResult, LivepatchProof, Pass } from './types.ts';
+import { VmDied } from './vm/vm.ts';
 
 /** A proof, and whether the next livepatch can be proven in the same VM. */
 export interface LifeResult {
@@ -35,18 +22,11 @@ export interface LifeResult {
   readonly isReusable: boolean;
 }
 
-/** Leaves the pass under way: what was to be said has been said. */
-class PassFailed extends Error {
-  /** Whether the VM can go on. */
-  readonly isClean: boolean;
-  constructor(isClean = true) {
-    super('the pass has failed');
-    this.isClean = isClean;
-  }
-}
-
 /** Milliseconds between two looks at the states of all tasks during a transition; each costs about 5 under emulation. */
 const sampleMs = '50';
+
+/** Time limit of unloading a livepatch that is disabled. */
+const unloadMs = 30_000;
 
 /** Taints after which a kernel's word counts for little: a bad page, an oops, a warning, a lockup. */
 const brokenTaints = (1 << 5) | (1 << 7) | (1 << 9) | (1 << 14);
@@ -98,21 +78,24 @@ export async function proveOne(
     }
     if (taintAfter & brokenTaints) isReusable = false;
   } catch (error) {
-    if (!(error instanceof VmDied)) throw error;
+    // A module for the checks that hangs has been told of.
+    if (!(error instanceof VmDied || error instanceof PassFailed)) throw error;
     isReusable = false;
     passes.push({ order, steps: session.take(), checks });
-    died = { step: session.current, how: error.death, message: error.message };
-    session.find({
-      id: 'vm-died',
-      severity: 'error',
-      what: `the VM died in the step "${session.current}": ${error.message}`,
-      next:
-        error.death === 'kvm'
-          ? 'run the proof without KVM'
-          : error.death === 'silence'
-            ? 'the guest hangs with interrupts off or its processor never came back: look at what the step runs'
-            : 'the console in the transcript shows the last that the kernel said',
-    });
+    if (error instanceof VmDied) {
+      died = { step: session.current, how: error.death, message: error.message };
+      session.find({
+        id: 'vm-died',
+        severity: 'error',
+        what: `the VM died in the step "${session.current}": ${error.message}`,
+        next:
+          error.death === 'kvm'
+            ? 'run the proof without KVM'
+            : error.death === 'silence'
+              ? 'the guest hangs with interrupts off or its processor never came back: look at what the step runs'
+              : 'the console in the transcript shows the last that the kernel said',
+      });
+    }
   }
   if (livepatch.checks.length === 0) {
     session.find({
@@ -147,15 +130,6 @@ async function readTaint(session: Session): Promise<number> {
   return Number(replyText(await session.ask('read', ['/proc/sys/kernel/tainted']))) || 0;
 }
 
-interface PassContext {
-  readonly guest: Guest;
-  readonly session: Session;
-  readonly livepatch: PreparedLivepatch;
-  /** Names of the patched modules. */
-  readonly modules: readonly string[];
-  readonly blockers: Blocker[];
-}
-
 /** One way through: load, check, revert, unload. */
 async function runPass(
   context: PassContext,
@@ -187,6 +161,15 @@ async function runPass(
     isLoaded = true;
     if (!(await watchTransition(session, livepatch.name, 'patching', functions, context.blockers)))
       throw new PassFailed();
+    if (functions === 0) {
+      session.find({
+        id: 'nothing-patched',
+        severity: 'error',
+        what: 'the livepatch was enabled, and replaces no function',
+        why: 'the kernel takes an empty list without a word; the first entry without a name and functions ends a list',
+        next: 'look at the klp_object and klp_func arrays with klpkit show; klpkit explain KLP208 says more',
+      });
+    }
     await assertPatched(context, 'objects patched');
     if (order === 'livepatch-first') {
       for (const name of modules) await loadTarget(context, name, ours);
@@ -207,10 +190,16 @@ async function runPass(
   } catch (error) {
     if (!(error instanceof PassFailed)) throw error;
     isClean &&= error.isClean;
+  }
+  try {
     // A reversed transition completes at once, and the VM can be used on.
     if (isLoaded && isClean) isClean = await revert(context, functions);
+    // Beside something that hangs more would hang.
+    if (isClean) for (const name of ours.reverse()) await unloadTarget(context, name);
+  } catch (error) {
+    if (!(error instanceof PassFailed)) throw error;
+    isClean = false;
   }
-  for (const name of ours.reverse()) await unloadTarget(context, name);
   return { isOk: errors() === before, isClean };
 }
 
@@ -218,24 +207,14 @@ async function loadLivepatch({ session, livepatch }: PassContext, functions: num
   const timeoutMs = patchingMs(functions);
   const known = session.findings.filter(({ severity }) => severity === 'error').length;
   let error = '';
-  let isStuck = false;
-  const { isOk } = await session.step('load livepatch', async (ask) => {
+  const loaded = await session.step('load livepatch', async (ask) => {
     const reply = await ask('load', [livepatch.path, ''], { timeoutMs });
-    if (reply.isTimedOut) {
-      isStuck = true;
-      session.find({
-        id: 'load-hangs',
-        severity: 'error',
-        what: `loading the livepatch did not return after ${timeoutMs / 1000} s`,
-        why: `it waits in:\n${replyText(reply).slice(0, 1500)}`,
-        next: "see what the module's init waits for",
-      });
-      return { isOk: false, outcome: 'hangs' };
-    }
+    if (reply.isTimedOut) return findHang(session, 'loading the livepatch', timeoutMs);
     error = replyError(reply);
     return { isOk: error === '', outcome: error || 'enabled' };
   });
-  if (isOk) return;
+  if (loaded.isOk) return;
+  leaveHung(loaded);
   const isExplained = session.findings.filter(({ severity }) => severity === 'error').length > known;
   if (!isExplained) {
     const fault = explainErrno(error);
@@ -247,8 +226,7 @@ async function loadLivepatch({ session, livepatch }: PassContext, functions: num
       next: fault?.next ?? "the errno may be the module's own: see its init and its callbacks",
     });
   }
-  // The kernel still holds a module that hangs in its init.
-  throw new PassFailed(!isStuck);
+  throw new PassFailed();
 }
 
 /** Every object that is there must be patched, and none else can be. */
@@ -283,9 +261,11 @@ async function revert({ session, livepatch, blockers }: PassContext, functions: 
   const disabled = await session.step('disable livepatch', async (ask) => {
     const timeoutMs = patchingMs(functions);
     const reply = await ask('write', [`${folder}/enabled`, '0'], { timeoutMs });
-    const error = reply.isTimedOut ? 'hangs' : replyError(reply);
+    if (reply.isTimedOut) return findHang(session, 'disabling the livepatch', timeoutMs);
+    const error = replyError(reply);
     return { isOk: error === '', outcome: error || 'done' };
   });
+  leaveHung(disabled);
   // A module that enabled nothing has nothing to disable, which was said before.
   const isEnabled = disabled.outcome !== 'ENOENT';
   if (!disabled.isOk && isEnabled) {
@@ -302,8 +282,9 @@ async function revert({ session, livepatch, blockers }: PassContext, functions: 
   const unloaded = await session.step('unload livepatch', async (ask) => {
     // The last reference is dropped by a work item, a moment after the folder is gone.
     for (let attempt = 0; ; attempt++) {
-      const reply = await ask('unload', [livepatch.name], { timeoutMs: 30_000 });
-      const error = reply.isTimedOut ? 'hangs' : replyError(reply);
+      const reply = await ask('unload', [livepatch.name], { timeoutMs: unloadMs });
+      if (reply.isTimedOut) return findHang(session, 'unloading the livepatch', unloadMs);
+      const error = replyError(reply);
       if (error === 'EAGAIN' && attempt < 50) {
         await ask('wait', ['/proc/self/none', '0'], { timeoutMs: 20 });
         continue;
@@ -311,6 +292,7 @@ async function revert({ session, livepatch, blockers }: PassContext, functions: 
       return { isOk: error === '', outcome: error || 'done' };
     }
   });
+  leaveHung(unloaded);
   if (unloaded.isOk) return true;
   session.find({
     id: 'unload-failed',
@@ -319,120 +301,4 @@ async function revert({ session, livepatch, blockers }: PassContext, functions: 
     next: 'see what still holds a reference to the module; a module without an exit function cannot be unloaded',
   });
   return false;
-}
-
-/** Loads a module of the kernel and what it needs. What cannot be loaded here is said. */
-async function loadTarget(context: PassContext, name: string, ours: string[]): Promise<void> {
-  const { guest, session } = context;
-  for (const module of guest.targets.order(name)) {
-    if (guest.loaded.has(module)) continue;
-    if (!guest.targets.modules.has(module)) {
-      session.find({
-        id: 'target-missing',
-        severity: 'warning',
-        what: `the kernel ships no module ${module}${module === name ? '' : `, which ${name} needs`}: what is patched in ${name} is not proven`,
-        next: 'check the name of the object',
-      });
-      return;
-    }
-    const { isOk, outcome } = await session.step(
-      `load target ${module}`,
-      async (ask) => {
-        const reply = await ask('load', [guest.targetPath(module), ''], { timeoutMs: 60_000 });
-        const error = reply.isTimedOut ? 'hangs' : replyError(reply);
-        return { isOk: error === '', outcome: error || 'loaded' };
-      },
-      true,
-    );
-    if (!isOk && guest.targets.soft.has(module) && module !== name) continue;
-    if (!isOk) {
-      const isRefused = session.lastLog.some(({ text }) => /refusing to load module/.test(text));
-      if (!isRefused) {
-        session.find({
-          id: 'target-not-loadable',
-          severity: 'warning',
-          what: `the module ${module} cannot be loaded in this VM (${outcome})${module === name ? '' : `, and ${name} needs it`}: what is patched in ${name} is not proven`,
-          ...(/^(ENODEV|ENXIO|EIO|EOPNOTSUPP)$/.test(outcome ?? '') && {
-            why: 'it needs hardware that the VM has not',
-          }),
-          next: 'prove it on a machine that has what the module needs',
-        });
-      }
-      return;
-    }
-    guest.loaded.add(module);
-    ours.push(module);
-  }
-}
-
-async function unloadTarget({ guest, session }: PassContext, name: string): Promise<boolean> {
-  const { isOk } = await session.step(`unload target ${name}`, async (ask) => {
-    const reply = await ask('unload', [name], { timeoutMs: 60_000 });
-    const error = reply.isTimedOut ? 'hangs' : replyError(reply);
-    return { isOk: error === '', outcome: error || 'done' };
-  });
-  if (isOk) guest.loaded.delete(name);
-  return isOk;
-}
-
-/** Unloads each patched module under the livepatch and loads it again. True when at least one could be. */
-async function reloadTargets(context: PassContext, functions: number): Promise<boolean> {
-  const { guest, session, modules } = context;
-  let isReloaded = false;
-  for (const name of modules) {
-    if (!guest.loaded.has(name)) continue;
-    let error = '';
-    await session.step(`unload target ${name}`, async (ask) => {
-      const reply = await ask('unload', [name], { timeoutMs: patchingMs(functions) });
-      error = reply.isTimedOut ? 'hangs' : replyError(reply);
-      return { isOk: true, outcome: error || 'done' };
-    });
-    if (error !== '') {
-      session.find({
-        id: 'target-not-unloadable',
-        severity: 'note',
-        what: `the module ${name} cannot be unloaded (${error}), so its reload under the livepatch is not proven`,
-      });
-      continue;
-    }
-    guest.loaded.delete(name);
-    const { isOk, outcome } = await session.step(
-      `reload target ${name}`,
-      async (ask) => {
-        const reply = await ask('load', [guest.targetPath(name), ''], { timeoutMs: patchingMs(functions) });
-        const failure = reply.isTimedOut ? 'hangs' : replyError(reply);
-        return { isOk: failure === '', outcome: failure || 'loaded' };
-      },
-      true,
-    );
-    if (!isOk) {
-      session.find({
-        id: 'target-reload-failed',
-        severity: 'error',
-        what: `the module ${name} was unloaded under the livepatch and cannot be loaded again (${outcome})`,
-        next: 'the log of the step says why',
-      });
-      continue;
-    }
-    guest.loaded.add(name);
-    isReloaded = true;
-  }
-  return isReloaded;
-}
-
-/** A module that loads alone but not under the livepatch is the livepatch's doing, whatever the log says. */
-function judgeTargets({ session, modules }: PassContext, passes: readonly Pass[]): void {
-  const outcomeIn = (order: Pass['order'], name: string) =>
-    passes.find((pass) => pass.order === order)?.steps.find((step) => step.name === `load target ${name}`);
-  for (const name of modules) {
-    const under = outcomeIn('livepatch-first', name);
-    const alone = outcomeIn('targets-first', name);
-    if (!under || under.isOk || !alone?.isOk) continue;
-    session.find({
-      id: 'target-fails-under-livepatch',
-      severity: 'error',
-      what: `the module ${name} loads alone, but not while the livepatch is there (${under.outcome ?? errnoName(0)})`,
-      next: 'the log of the step says why',
-    });
-  }
 }

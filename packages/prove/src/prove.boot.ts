@@ -282,6 +282,59 @@ describe('a livepatch that breaks the kernel', () => {
   });
 });
 
+describe('a livepatch that hangs', () => {
+  const sleeps = 'msleep(100000000)';
+
+  it('as it is loaded is a failed proof that names the step, the task and its stack, and leaves no more to the VM', async () => {
+    const blocks = await build(kernel, {
+      ...cmdline('livepatch_blocks', 'seq_puts(m, "patched\\n");'),
+      prePatch: `int before(struct klp_object *obj) { ${sleeps}; return 0; }`,
+    });
+    const proof = await proveLivepatch(kernel, {
+      livepatches: [
+        { ...blocks, checks: [check] },
+        { ...good, checks: [check] },
+      ],
+      jobs: 1,
+    });
+    const [hung, fine] = proof.livepatches;
+    expect(hung).toMatchObject({ verdict: 'failed', boot: 0 });
+    expect(hung?.passes[0]?.steps.at(-1)).toMatchObject({ name: 'load livepatch', outcome: 'hangs' });
+    // No step after it that would hang as well.
+    expect(hung?.findings).toMatchObject([
+      {
+        id: 'step-hangs',
+        step: 'load livepatch',
+        what: expect.stringMatching(
+          /^loading the livepatch did not come back within 30\.5 s: insmod:\d+ is in msleep\+0x.*, by way of before\+0x.* \[livepatch_blocks\]$/,
+        ),
+        why: expect.stringMatching(/^its stack, innermost first: msleep\+0x.*klp_enable_patch\+0x/),
+      },
+    ]);
+    expect(fine).toMatchObject({ verdict: 'proven', boot: 1 });
+  });
+
+  it('in a check that no signal ends is named with its task, and so is the transition that waits for it', async () => {
+    const sleeper = await build(kernel, cmdline('livepatch_sleeper', `${sleeps};`));
+    const { livepatches } = await proveLivepatch(kernel, {
+      livepatches: [{ ...sleeper, checks: [{ command: 'cat /proc/cmdline; true', timeoutSeconds: 2 }] }],
+    });
+    const findings = livepatches[0]?.findings.filter(({ severity }) => severity === 'error');
+    expect(findings).toMatchObject([
+      {
+        id: 'check-stuck',
+        what: expect.stringMatching(
+          /2 s and cannot be killed: cat:\d+ is in msleep\+0x.* \[livepatch_sleeper\]$/,
+        ),
+      },
+      {
+        id: 'stuck-transition',
+        what: expect.stringMatching(/: cat:\d+ is sleeping on function cmdline_proc_show$/),
+      },
+    ]);
+  });
+});
+
 describe('a proof', () => {
   const hows = ({ boots }: Proof) => boots.map(({ how }) => how);
 

@@ -1,5 +1,5 @@
 import type { Operation, Reply } from './guest/protocol.ts';
-import { errnoName } from './log/faults.ts';
+import { errnoName } from './log/errno.ts';
 import { consoleMessages, type KernelMessage, lostRecords, readKmsg } from './log/kmsg.ts';
 import { type ProofFinding, scanLog } from './log/scan.ts';
 import type { Step } from './types.ts';

@@ -1,15 +1,12 @@
-import type { KernelMessage } from './log/kmsg.ts';
 import { replyError, replyText, type Session } from './session.ts';
+import { blockerWords, nameBlockers, reasonMs } from './tasks.ts';
 import type { Blocker } from './types.ts';
 
 /** Root of what the kernel shows of livepatches. */
 export const livepatchFolder = '/sys/kernel/livepatch';
 
-/** And after this long more they are told of: the kernel tries about once a second. */
-const namingMs = 1200;
-
 /** After this long a transition is watched with the kernel's debug messages on: they name the reasons. */
-const quietMs = 3000;
+const quietMs = 2000;
 
 /**
  * How long a transition is watched before it is called stuck: beyond the 15 s after which the kernel wakes and signals the
@@ -22,35 +19,6 @@ export function stallMs(functions: number): number {
 /** Time limit of one write or load that patches or unpatches so many functions. */
 export function patchingMs(functions: number): number {
   return 30_000 + functions * 500;
-}
-
-/** Reads what the guest answers to `tasks`. */
-export function readTasks(bytes: Uint8Array): Blocker[] {
-  const tasks: Blocker[] = [];
-  for (const record of new TextDecoder().decode(bytes).split('\0')) {
-    const match = /^(\d+) (\d+) (.*)\n?([\s\S]*)$/.exec(record);
-    if (!match) continue;
-    const [, pid, tid, name = '', rest = ''] = match;
-    const stack = rest
-      .split('\n')
-      .map((line) => line.replace(/^\[<[0-9a-fx]+>\]\s*/, '').trim())
-      .filter((line) => line !== '');
-    tasks.push({ pid: Number(pid), tid: Number(tid), name, stack });
-  }
-  return tasks;
-}
-
-/** Adds the reasons that the kernel's debug messages give: `klp_try_switch_task: kswapd0:44 is sleeping on function kswapd`. */
-export function withReasons(tasks: readonly Blocker[], log: readonly KernelMessage[]): Blocker[] {
-  const reasons = new Map<number, string>();
-  for (const { text } of log) {
-    const match = /klp_\w+: (.*):(\d+) ((?:is|has) .*)$/.exec(text);
-    if (match) reasons.set(Number(match[2]), match[3] ?? '');
-  }
-  return tasks.map((task) => {
-    const reason = reasons.get(task.tid);
-    return reason === undefined ? task : { ...task, reason };
-  });
 }
 
 /**
@@ -67,27 +35,23 @@ export async function watchTransition(
   const folder = `${livepatchFolder}/${module}`;
   // A disabled livepatch's folder goes away when its transition is complete.
   const args = direction === 'patching' ? [`${folder}/transition`, '0'] : [folder, ''];
-  let tasks: Blocker[] = [];
+  let named: Blocker[] = [];
   const control = '/proc/dynamic_debug/control';
   const debug = (onOff: '+p' | '-p') => session.ask('write', [control, `file kernel/livepatch/* ${onOff}`]);
   const { isOk, outcome } = await session.step(`transition ${direction}`, async (ask) => {
-    const early = await ask('wait', args, { timeoutMs: quietMs });
-    if (early.status === 0) return { isOk: true, outcome: 'complete' };
-    if (replyError(early) !== 'ETIMEDOUT' && direction === 'patching')
-      return { isOk: false, outcome: replyError(early) };
+    const quiet = await ask('wait', args, { timeoutMs: quietMs });
+    if (quiet.status === 0) return { isOk: true, outcome: 'complete' };
+    if (replyError(quiet) !== 'ETIMEDOUT' && direction === 'patching')
+      return { isOk: false, outcome: replyError(quiet) };
     await debug('+p');
-    const find = async () => {
-      const state = direction === 'patching' ? '0' : '1';
-      return readTasks((await ask('tasks', [state], { limit: 1 << 18 })).output);
-    };
-    let late = await ask('wait', args, { timeoutMs: namingMs });
-    if (late.status !== 0) {
-      // Whoever waits is told soon; the verdict takes its time.
-      const named = withReasons(await find(), await session.peek());
-      if (named.length > 0) session.say(`${blockerWords(named)} keeps the transition from its end`);
-      late = await ask('wait', args, { timeoutMs: stallMs(functions) - quietMs - namingMs });
-    }
-    if (late.status !== 0) tasks = await find();
+    const state = direction === 'patching' ? '0' : '1';
+    const name = async (limitMs: number) =>
+      (await nameBlockers(ask, state, args, () => session.peek(), limitMs)).tasks;
+    // Whoever waits is told soon; the verdict takes its time.
+    const early = await name(reasonMs);
+    if (early.length > 0) session.say(`${blockerWords(early)} keeps the transition from its end`);
+    const late = await ask('wait', args, { timeoutMs: stallMs(functions) - quietMs - reasonMs });
+    if (late.status !== 0) named = await name(0);
     await debug('-p');
     if (late.status === 0) return { isOk: true, outcome: 'complete, slowly' };
     return { isOk: false, outcome: `stuck: ${replyText(late) || replyError(late)}` };
@@ -102,7 +66,6 @@ export async function watchTransition(
     });
     return false;
   }
-  const named = withReasons(tasks, session.lastLog);
   blockers.push(...named);
   session.find({
     id: 'stuck-transition',
@@ -112,12 +75,4 @@ export async function watchTransition(
     next: 'patch a function that the task does not sleep in, or the functions that it calls; do not force the transition; klpkit explain KLP402 says more',
   });
   return false;
-}
-
-/** Tasks that block, in a sentence's words. */
-export function blockerWords(tasks: readonly Blocker[]): string {
-  const [first] = tasks;
-  if (!first) return 'no task that could be found';
-  const others = tasks.length > 1 ? ` and ${tasks.length - 1} more` : '';
-  return `${first.name}:${first.tid} ${first.reason ?? `is in ${first.stack[0] ?? 'user space or running'}`}${others}`;
 }

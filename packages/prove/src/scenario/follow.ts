@@ -2,8 +2,8 @@ import type { KernelMessage } from '../log/kmsg.ts';
 import { expectedTaint, newTaints, stagingTaint } from '../log/scan.ts';
 import { type Judge, replyText, type Session, startSession } from '../session.ts';
 import type { Targets } from '../targets.ts';
+import { blockerWords } from '../tasks.ts';
 import { readStateChanges, type StateChange, type Timeline, timelines } from '../timeline/timeline.ts';
-import { blockerWords } from '../transition.ts';
 import type { Blocker } from '../types.ts';
 import { type Vm, VmDied } from '../vm/vm.ts';
 import type { ScenarioResult, ScenarioStepResult, Stall } from './result.ts';
@@ -57,6 +57,7 @@ class Follower {
       marked: [],
       backgrounds: new Map(),
       loaded: new Set(),
+      messages: () => this.messages,
       onStall: (stall) => this.stalled(stall),
     };
   }
@@ -234,14 +235,7 @@ class Follower {
   }
 
   private stalled(stall: Stall): void {
-    // The kernel may have told of the task in a step before this one.
-    const from = this.messages.findLastIndex(({ text }) =>
-      /^livepatch: '.*': (?:starting|reversing) /.test(text),
-    );
-    const known = this.messages
-      .slice(Math.max(0, from))
-      .find(({ text }) => /^livepatch: klp_\w+: .*:\d+ (?:is|has) /.test(text));
-    this.stalls.push({ ...stall, known: Math.min(stall.known, known?.seconds ?? stall.known) });
+    this.stalls.push(stall);
     this.session.say(`${blockerWords(stall.tasks)} keeps the transition from its end`);
   }
 

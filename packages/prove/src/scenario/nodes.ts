@@ -80,7 +80,7 @@ export class Nodes {
   protected string(node: Node, words = 'a text'): string | undefined {
     if (isAlias(node)) return this.wrong(node, 'anchors and aliases of YAML are not understood');
     if (this.isNull(node) || !isScalar(node))
-      return this.wrong(node, `${words} belongs here, and this is ${wordsOf(node)}`);
+      return this.wrong(node, `${words} belongs here, and this is ${wordsOf(node)}`, meantAsText(node));
     const { value, source } = node as Scalar;
     const text = typeof value === 'string' ? value : (source ?? String(value));
     // The shell has such words too; only those that are known are ours.
@@ -127,6 +127,15 @@ export function wordsOf(node: Node): string {
   if (isSeq(node)) return 'a list';
   if (isScalar(node)) return node.value === null ? 'empty' : JSON.stringify(node.source ?? node.value);
   return 'empty';
+}
+
+/** A line of the log has a colon and a blank, of which YAML makes a mapping. */
+function meantAsText(node: Node): string | undefined {
+  if (!isMap(node) || node.items.length !== 1) return undefined;
+  const [{ key, value }] = node.items as [{ key: Node; value: Node }];
+  if (!isScalar(key) || !isScalar(value)) return undefined;
+  const text = `${(key as Scalar).value}: ${(value as Scalar).value}`;
+  return `in YAML a colon and a blank make a mapping: put the text in quotation marks, ${JSON.stringify(text)}`;
 }
 
 function allowedWords(allowed: Readonly<Record<string, unknown>> | undefined): string | undefined {

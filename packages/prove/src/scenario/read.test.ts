@@ -118,6 +118,11 @@ describe('a mistake is told with its place and what may stand there:', () => {
       '  - { load: patch, allows: [nonsense] }\n',
       /^4:29 no fault is called "nonsense" \[there are /,
     ],
+    [
+      'a text with a colon',
+      '  - { load: patch, log: [livepatch: done] }\n',
+      /^4:26 .* and this is a mapping \[in YAML a colon .* quotation marks, "livepatch: done"\]/,
+    ],
     ['a path', '  - expect-sysfs: { ../x: 1 }\n', /a path has no \.\./],
     ['an anchor', '  - load: *patch\n', /^4:\d+ this is no YAML|anchors and aliases/],
     ['an empty list', '  - repeat: []\n    times: 2\n', /the list of steps is empty/],

@@ -2,7 +2,8 @@ import { constants } from 'node:os';
 import { Refusal, UsageError } from '@klpkit/findings';
 import { isScalar, isSeq, type ParsedNode, parseDocument, type YAMLMap } from 'yaml';
 import { parseExpectation } from '../expectation.ts';
-import { errnoNames, faultIds } from '../log/faults.ts';
+import { errnoNames } from '../log/errno.ts';
+import { faultIds } from '../log/faults.ts';
 import type { Expectation } from '../types.ts';
 import {
   commonModifiers,

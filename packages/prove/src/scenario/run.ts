@@ -135,7 +135,7 @@ async function prepare(kernel: Kernel, request: ScenarioRequest): Promise<Prepar
   if (missing.length > 0)
     throw new UsageError(
       `the scenario ${first.name} needs the modules ${missing.map(({ alias }) => alias).join(', ')}`,
-      'name their files',
+      `give their files in that order, or each by name: --module ${missing[0]?.alias}=FILE`,
     );
   const values: Record<string, string> = {};
   for (const { name, default: standard, targetOf } of first.parameters) {
@@ -146,7 +146,7 @@ async function prepare(kernel: Kernel, request: ScenarioRequest): Promise<Prepar
         targetOf === undefined
           ? `the scenario ${first.name} needs a value for ${name}`
           : `the scenario ${first.name} needs a livepatch of a module as ${targetOf}, and this patches none`,
-        targetOf === undefined ? `give ${name} a value` : `give ${name} a value, or another livepatch`,
+        `give it one${targetOf === undefined ? '' : ', or another livepatch'}: --set ${name}=VALUE`,
       );
     values[name] = value;
   }

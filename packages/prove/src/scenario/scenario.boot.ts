@@ -1,94 +1,64 @@
 import { addKernel, type Kernel } from '@klpkit/kernel';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { build, cmdline, type Recipe, withText } from '../testing/livepatches.ts';
+import { build, cmdline, withText } from '../testing/livepatches.ts';
+import { readyLivepatches, readyRequests, triedScenarios } from '../testing/ready.ts';
 import { timelineSvg } from '../timeline/svg.ts';
 import { formatScenario } from './format.ts';
-import { findScenario } from './ready.ts';
+import { readyScenarios } from './ready.ts';
 import type { ScenarioResult } from './result.ts';
 import { type GivenModule, runScenario, runScenarios } from './run.ts';
 
 let kernel: Kernel;
-const built: Record<string, GivenModule> = {};
-
-const loop: Recipe = {
-  name: 'klp_loop',
-  object: 'loop',
-  oldName: 'loop_attr_do_show_autoclear',
-  code: 'ssize_t replacement(struct device *d, struct device_attribute *a, char *b) { return sysfs_emit(b, "patched\\n"); }',
-};
-const stuck: Recipe = {
-  name: 'klp_stuck',
-  object: 'vmlinux',
-  oldName: 'kswapd',
-  code: 'int replacement(void *p) { return 0; }',
-};
+let livepatches: ReadonlyMap<string, GivenModule>;
+let oops: GivenModule;
 
 beforeAll(async () => {
   kernel = await addKernel('debian:6.12.117+deb12-amd64');
-  const version = (name: string) => cmdline(name, `seq_puts(m, "${name}\\n");`);
-  for (const name of ['klp_old', 'klp_new', 'klp_newer'])
-    built[name] = await build(kernel, { ...version(name), replace: true });
-  built.stuck = await build(kernel, stuck);
-  built.loop = await build(kernel, loop);
-  built.oops = await build(kernel, cmdline('klp_oops', '*(volatile int *)8 = 1;'));
+  livepatches = await readyLivepatches(kernel);
+  oops = await build(kernel, cmdline('klp_oops', '*(volatile int *)8 = 1;'));
 });
 
 const given = (name: string): GivenModule => {
-  const module = built[name];
+  const module = livepatches.get(name);
   if (!module) throw new Error(`no livepatch ${name}`);
   return module;
 };
 const status = ({ steps }: ScenarioResult) => steps.map((step) => `${step.number} ${step.status}`);
 
-describe('the scenarios that klpkit brings', () => {
-  it('pass', async () => {
-    const ready = async (name: string, modules: Record<string, string>, values = {}) => ({
-      file: await findScenario(name),
-      modules: Object.fromEntries(Object.entries(modules).map(([alias, one]) => [alias, given(one)])),
-      values,
+describe.each(['debian:6.12.117+deb12-amd64', 'debian:6.1.0-56-amd64'])(
+  'on %s the scenarios that klpkit brings',
+  (id) => {
+    it('pass', async () => {
+      const on = await addKernel(id);
+      const built = on.id === kernel.id ? livepatches : await readyLivepatches(on);
+      const requests = await readyRequests(built);
+      expect((await readyScenarios()).map(({ name }) => name).sort()).toEqual([...triedScenarios].sort());
+      const results = await runScenarios(on, requests);
+      expect(
+        results.map((result) => (result.verdict === 'passed' ? result.name : formatScenario(result))),
+      ).toEqual(triedScenarios);
+      const stalled = results[triedScenarios.indexOf('stalled-transition')];
+      const [stall] = stalled?.stalls ?? [];
+      expect(stall?.tasks).toMatchObject([
+        {
+          name: 'kswapd0',
+          reason: 'is sleeping on function kswapd',
+          stack: [expect.stringMatching(/^kswapd\+0x/), ...(stall?.tasks[0]?.stack.slice(1) ?? [])],
+        },
+      ]);
+      // By the guest's clock: what a busy host takes does not count for much.
+      expect((stall?.named ?? 0) - (stall?.known ?? 0)).toBeLessThan(5);
+      const [timeline] = stalled?.timelines ?? [];
+      expect(timeline).toMatchObject({ livepatch: 'klp_stuck', direction: 'patching', outcome: 'reversed' });
+      const blocked = timeline?.tasks.find(({ name }) => name === 'kswapd0');
+      expect(blocked).toBeDefined();
+      expect(blocked?.switched).toBeUndefined();
+      expect(timeline && timelineSvg(timeline)).toContain('kswapd0:');
+      expect(stalled?.timelines[1]).toMatchObject({ direction: 'unpatching', outcome: 'complete' });
+      expect(JSON.parse(JSON.stringify(results))).toEqual(results);
     });
-    const results = await runScenarios(kernel, [
-      await ready(
-        'upgrade-chain',
-        { old: 'klp_old', new: 'klp_new', newer: 'klp_newer' },
-        { check: 'grep -x klp_newer /proc/cmdline' },
-      ),
-      await ready('target-comes-late', { patch: 'loop' }),
-      await ready('stalled-transition', { patch: 'stuck' }, { task: 'kswapd0', function: 'kswapd' }),
-      await ready('load-under-stress', { patch: 'klp_old' }, { rounds: '1' }),
-      await ready('tracing-in-parallel', { patch: 'klp_old' }, { check: 'grep -x klp_old /proc/cmdline' }),
-      await ready('load-cycles', { patch: 'klp_old' }, { cycles: '2' }),
-    ]);
-    expect(
-      results.map((result) => (result.verdict === 'passed' ? result.name : formatScenario(result))),
-    ).toEqual([
-      'upgrade-chain',
-      'target-comes-late',
-      'stalled-transition',
-      'load-under-stress',
-      'tracing-in-parallel',
-      'load-cycles',
-    ]);
-    const stalled = results[2];
-    const [stall] = stalled?.stalls ?? [];
-    // The kernel says its reason once a second, which may be after the task was found by its stack.
-    const [task] = stall?.tasks ?? [];
-    expect(stall?.tasks).toHaveLength(1);
-    expect(task?.name).toBe('kswapd0');
-    expect(['is sleeping on function kswapd', undefined]).toContain(task?.reason);
-    expect(task?.stack[0]).toMatch(/^kswapd\+0x/);
-    // By the guest's clock: what a busy host takes does not count for much.
-    expect((stall?.named ?? 0) - (stall?.known ?? 0)).toBeLessThan(5);
-    const [timeline] = stalled?.timelines ?? [];
-    expect(timeline).toMatchObject({ livepatch: 'klp_stuck', direction: 'patching', outcome: 'reversed' });
-    const blocked = timeline?.tasks.find(({ name }) => name === 'kswapd0');
-    expect(blocked).toBeDefined();
-    expect(blocked?.switched).toBeUndefined();
-    expect(timeline && timelineSvg(timeline)).toContain('kswapd0:');
-    expect(stalled?.timelines[1]).toMatchObject({ direction: 'unpatching', outcome: 'complete' });
-    expect(JSON.parse(JSON.stringify(results))).toEqual(results);
-  });
-});
+  },
+);
 
 const run = (text: string, modules: Record<string, GivenModule>) =>
   runScenario(kernel, { file: 'own.yaml', text, modules });
@@ -173,7 +143,7 @@ steps:
     times: 2
   - { unload: oops, always: true }
 `,
-      { oops: given('oops') },
+      { oops },
     );
     expect(result).toMatchObject({
       verdict: 'failed',

@@ -4,12 +4,12 @@ import { explainErrno, explainRefusal } from '../log/faults.ts';
 import type { KernelMessage } from '../log/kmsg.ts';
 import { replyError, replyText, type Session } from '../session.ts';
 import type { Targets } from '../targets.ts';
-import { blockerWords, livepatchFolder, patchingMs } from '../transition.ts';
+import { blockerWords, readHang } from '../tasks.ts';
+import { livepatchFolder, patchingMs } from '../transition.ts';
 import type { Blocker } from '../types.ts';
 import { plain } from '../vm/console.ts';
 import { startScript, stopScript } from './background.ts';
-import type { Stall } from './result.ts';
-import { settle } from './transition.ts';
+import { type SettleContext, settle } from './transition.ts';
 import type { ScenarioStep } from './types.ts';
 import { excerpt, missingLine, shown, unwantedLine } from './words.ts';
 
@@ -24,8 +24,7 @@ export interface StepEnd {
 }
 
 /** What the steps of a scenario share. */
-export interface StepContext {
-  readonly session: Session;
+export interface StepContext extends SettleContext {
   /** Names of modules by alias, and their files in the VM. */
   readonly modules: ReadonlyMap<string, { readonly name: string; readonly path: string }>;
   readonly targets: Targets;
@@ -35,11 +34,10 @@ export interface StepContext {
   readonly backgrounds: Map<string, number>;
   /** Modules of the kernel that are loaded now. */
   readonly loaded: Set<string>;
-  readonly onStall: (stall: Stall) => void;
 }
 
 /** Time limits in seconds of the guest where a step gives none. */
-const limits = { transition: 30, command: 20, stop: 5, stall: 5 } as const;
+const limits = { transition: 30, command: 20, stop: 5, stall: 5, write: 30, unload: 30 } as const;
 
 const done = (outcome = 'done'): StepEnd => ({ error: '', outcome });
 const failed = (expected: string, found: string): StepEnd => ({
@@ -109,10 +107,9 @@ export async function takeStep(context: StepContext, step: ScenarioStep): Promis
     }
     case 'write':
       for (const { path, expected } of step.values) {
-        const reply = await session.ask('write', [filePath(context, path), String(expected)], {
-          timeoutMs: 30_000,
-        });
-        if (reply.isTimedOut) return hangs(reply, `the write to ${path} returns`);
+        const timeoutMs = limits.write * 1000;
+        const reply = await session.ask('write', [filePath(context, path), String(expected)], { timeoutMs });
+        if (reply.isTimedOut) return hangs(session, `the write to ${path} returns`, timeoutMs);
         if (reply.status !== 0) return { error: replyError(reply), outcome: `${path}: ${replyError(reply)}` };
       }
       return done();
@@ -149,13 +146,19 @@ function outputOf(reply: Reply): string {
   return reply.status === 0 ? text : `exit code ${reply.status}, output ${text}`;
 }
 
-function hangs(reply: Reply, expected: string): StepEnd {
-  return { error: '', outcome: 'hangs', expected, found: `it waits in ${excerpt(replyText(reply))}` };
+/** Of a step that did not come back within its limit: which task it is, and where the kernel has it. */
+async function hangs(session: Session, expected: string, timeoutMs: number): Promise<StepEnd> {
+  const { words, stack } = await readHang(session.ask);
+  return {
+    ...{ error: '', outcome: 'hangs', expected: `${expected} within ${timeoutMs / 1000} s` },
+    found: `it does not: ${words}${stack === undefined ? '' : `\nits stack: ${stack}`}`,
+  };
 }
 
 async function load({ session }: StepContext, path: string, params = ''): Promise<StepEnd> {
-  const reply = await session.ask('load', [path, params], { timeoutMs: patchingMs(40) });
-  if (reply.isTimedOut) return hangs(reply, 'loading returns');
+  const timeoutMs = patchingMs(40);
+  const reply = await session.ask('load', [path, params], { timeoutMs });
+  if (reply.isTimedOut) return hangs(session, 'loading returns', timeoutMs);
   const error = replyError(reply);
   return { error, outcome: error || 'loaded' };
 }
@@ -169,7 +172,7 @@ async function complete(
 ): Promise<StepEnd> {
   if (!step.waits || end.error !== '' || end.expected !== undefined) return end;
   const seconds = step.seconds ?? limits.transition;
-  const { isComplete, words } = await settle(context.session, name, seconds, context.onStall);
+  const { isComplete, words } = await settle(context, name, seconds);
   if (isComplete) return { ...end, outcome: words };
   return failed(
     `the transition of ${name} is complete within ${seconds} s`,
@@ -184,8 +187,9 @@ async function written(
   path: string,
   value: string,
 ): Promise<StepEnd> {
-  const reply = await context.session.ask('write', [path, value], { timeoutMs: patchingMs(40) });
-  if (reply.isTimedOut) return hangs(reply, 'the write returns');
+  const timeoutMs = patchingMs(40);
+  const reply = await context.session.ask('write', [path, value], { timeoutMs });
+  if (reply.isTimedOut) return hangs(context.session, 'the write returns', timeoutMs);
   const error = replyError(reply);
   return complete(context, step, name, { error, outcome: error || 'done' });
 }
@@ -203,8 +207,9 @@ async function alone({ session, modules }: StepContext, name: string, end: StepE
 /** The last reference is dropped by a work item, a moment after the livepatch's folder is gone. */
 async function unload(session: Session, name: string, isAtOnce: boolean): Promise<StepEnd> {
   for (let attempt = 0; ; attempt++) {
-    const reply = await session.ask('unload', [name], { timeoutMs: 30_000 });
-    if (reply.isTimedOut) return hangs(reply, 'unloading returns');
+    const timeoutMs = limits.unload * 1000;
+    const reply = await session.ask('unload', [name], { timeoutMs });
+    if (reply.isTimedOut) return hangs(session, 'unloading returns', timeoutMs);
     const error = replyError(reply);
     if (error !== 'EAGAIN' || isAtOnce || attempt >= 50) return { error, outcome: error || 'unloaded' };
     await session.ask('wait', ['/proc/self/none', '0'], { timeoutMs: 20 });
@@ -234,10 +239,12 @@ async function runCommand(session: Session, step: ScenarioStep): Promise<StepEnd
     timeoutMs: Math.max(1, Math.round(seconds * 1000)),
   });
   if (reply.isTimedOut) {
-    const stuck = reply.isStuck ? ' and cannot be killed' : '';
+    const { words } = await readHang(session.ask);
+    const stuck = reply.isStuck ? ', and cannot be killed' : '';
+    const text = excerpt(plain(new TextDecoder().decode(reply.output)));
     return failed(
       `the command ends within ${seconds} s`,
-      `it does not${stuck}; its output: ${outputOf(reply)}`,
+      `it does not: ${words}${stuck}; its output: ${text}`,
     );
   }
   const code = step.exit ?? 0;
@@ -268,7 +275,7 @@ async function expectStall(context: StepContext, step: ScenarioStep, name: strin
     step.task === undefined ? 'a task' : `the task ${shown(step.task)}`,
     ...(step.function === undefined ? [] : [`in ${shown(step.function)}`]),
   ].join(' ');
-  const { isComplete, tasks } = await settle(context.session, name, seconds, context.onStall);
+  const { isComplete, tasks } = await settle(context, name, seconds);
   const expected = `${who} keeps the transition of ${name} from its end for ${seconds} s`;
   if (isComplete) return failed(expected, 'the transition is complete');
   const task = tasks.find(isWanted);

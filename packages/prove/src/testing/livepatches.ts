@@ -13,6 +13,8 @@ export interface Recipe {
   readonly code: string;
   /** Atomic replace; default false. */
   readonly replace?: boolean;
+  /** A pre_patch callback, called `before`. */
+  readonly prePatch?: string;
 }
 
 /** Replaces what /proc/cmdline shows; easily seen, and called by nobody but who reads it. */
@@ -28,17 +30,18 @@ export async function build(
   kernel: Kernel,
   recipe: Recipe,
 ): Promise<Pick<LivepatchToProve, 'module' | 'name' | 'objects'>> {
-  const { name, object, oldName, code, replace = false } = recipe;
-  const includes = ['module', 'seq_file', 'device', 'fs_context', 'errno'].map(
+  const { name, object, oldName, code, replace = false, prePatch } = recipe;
+  const callbacks = prePatch === undefined ? [] : [{ kind: 'pre_patch' as const, symbol: 'before' }];
+  const includes = ['module', 'seq_file', 'device', 'fs_context', 'errno', 'livepatch', 'delay'].map(
     (header) => `#include <linux/${header}.h>`,
   );
   const { ko } = await buildFromC(kernel, {
     plan: {
       name,
       replace,
-      objects: [{ name: object, functions: [{ oldName, sympos: 0, newSymbol: 'replacement' }] }],
+      objects: [{ name: object, functions: [{ oldName, sympos: 0, newSymbol: 'replacement' }], callbacks }],
     },
-    sources: [{ name: `${name}.c`, text: `${includes.join('\n')}\n${code}\n` }],
+    sources: [{ name: `${name}.c`, text: `${includes.join('\n')}\n${code}\n${prePatch ?? ''}\n` }],
   });
   return { module: ko, name, objects: [{ name: object, functions: [oldName] }] };
 }
