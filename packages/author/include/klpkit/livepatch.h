@@ -2,8 +2,6 @@
 /*
  * What the author of a fix tells klpkit about the livepatch that is made of it. To be included by the patched kernel source; klpkit
  * puts it on the include path when it compiles the fixed side. Nothing of it is in the livepatch itself but the callbacks.
- *
- * Shadow variables need nothing of this file but its inclusion: call klp_shadow_alloc() and the others as they are.
  */
 #ifndef KLPKIT_LIVEPATCH_H
 #define KLPKIT_LIVEPATCH_H
@@ -31,6 +29,18 @@
 #define KLPKIT_STATE(state_id, state_version)						\
 	static const struct __klpkit_state __UNIQUE_ID(klpkit_state)			\
 		__KLPKIT_SECTION("state") = { .id = (state_id), .version = (state_version) }
+
+/*
+ * Data for objects that have no room for it. The kernel's own functions do, called as they are where the fix needs them:
+ *
+ *	#define SEEN 0x6b6c7001						an id that no other livepatch on the machine has
+ *	klp_shadow_alloc(obj, SEEN, size, GFP_KERNEL, init, data);		where objects are made
+ *	klp_shadow_get_or_alloc(obj, SEEN, size, GFP_ATOMIC, init, data);	where one is met that was there before
+ *	klp_shadow_free(obj, SEEN, exit);					where objects are freed
+ *	klp_shadow_free_all(SEEN, exit);					in a post_unpatch callback
+ *
+ * Constructor and destructor run under a spinlock, with interrupts off. See Documentation/livepatch/shadow-vars.rst of the kernel.
+ */
 
 /* In a callback: the klp_state of this livepatch, and with it its data. The one of the livepatch before is klp_get_prev_state(). */
 #define klpkit_get_state(id) klp_get_state(&klpkit_patch, id)
