@@ -10,8 +10,10 @@ import {
 } from '@klpkit/compare';
 import { type Livepatch, plainKlpSymbols, usualLayout } from '@klpkit/livepatch';
 import {
+  type Judgement,
   type KernelEvidence,
   type KnownKernel,
+  type LivepatchEvidence,
   objectsOf,
   pitfalls,
   placementKey,
@@ -23,12 +25,17 @@ import type { ReadKernel } from './kernel-image.ts';
 /**
  * What the rules may ask of a kernel of which there is the image alone. What the image does not hold stays unanswered: its modules, what they
  * export, the configuration.
+ *
+ * @param onUnanswered is called for each question about a module
  */
-export function evidenceOfKernel(kernel: ReadKernel): KnownKernel {
+export function evidenceOfKernel(kernel: ReadKernel, onUnanswered: () => void = () => {}): KnownKernel {
   const { symbols, exports, btf, layout, banner } = kernel;
   const view = shippedImage(kernel);
-  const of = <T>(object: string, answer: () => T): T | undefined =>
-    object === 'vmlinux' ? answer() : undefined;
+  const of = <T>(object: string, answer: () => T): T | undefined => {
+    if (object === 'vmlinux') return answer();
+    onUnanswered();
+    return undefined;
+  };
   let sites: ReturnType<typeof sitesOfImage> | undefined;
   const vermagic = imageText(kernel, 'vermagic');
   // The words in the second parentheses: `Linux version … (builder) (compiler, linker) …`.
@@ -70,33 +77,55 @@ export function evidenceOfKernel(kernel: ReadKernel): KnownKernel {
   return { evidence, layout: layout ?? usualLayout };
 }
 
-/** What the image leaves unanswered of a livepatch, beside whole rules. */
-export function unanswered({ exports }: ReadKernel, livepatch: Livepatch): UncheckedView[] {
+/** What the image leaves unanswered of a livepatch, beside rules that did not run at all. */
+export function unanswered(
+  kernel: ReadKernel,
+  evidence: LivepatchEvidence,
+  { unchecked }: Judgement,
+): UncheckedView[] {
+  const { livepatch } = evidence;
   const modules = objectsOf(livepatch).filter((name) => name !== 'vmlinux');
   const strange = livepatch.undefinedSymbols
     .map(({ name }) => name)
-    .filter((name) => !name.startsWith('.klp.sym.') && !exports?.has(name));
-  const asking = pitfalls
-    .filter(({ livepatch: rule, foundBy }) => rule?.needs.includes('kernel') || foundBy?.includes('rules'))
-    .map(({ id }) => id);
+    .filter((name) => !name.startsWith('.klp.sym.') && !kernel.exports?.has(name));
   return [
     ...(modules.length > 0
       ? [
           {
-            missing: `what these ask of ${modules.join(', ')}: the image holds vmlinux, not its modules: klpkit check --kernel`,
-            ids: asking,
+            missing: `the modules of the kernel, which its image does not hold, for what these ask of ${modules.join(', ')}: klpkit check --kernel`,
+            ids: [
+              ...rulesOfNames,
+              ...asking(kernel, evidence, new Set(unchecked.map(({ id }) => id))),
+            ].sort(),
           },
         ]
       : []),
     ...(strange.length > 0
       ? [
           {
-            missing: `whether a module exports ${strange.join(', ')}, which vmlinux does not: klpkit check --kernel`,
+            missing: `the exports of the kernel's modules, for ${strange.join(', ')}, which vmlinux does not export: klpkit check --kernel`,
             ids: ['KLP301', 'KLP304'],
           },
         ]
       : []),
   ];
+}
+
+/** What the livepatch room's own rules ask of objects, names and ftrace sites. */
+const rulesOfNames = ['KLP204'];
+
+/** The pitfalls whose rules ask about a module: they are run once more, and listened to. */
+function asking(kernel: ReadKernel, evidence: LivepatchEvidence, unchecked: ReadonlySet<string>): string[] {
+  let isAsked = false;
+  const { evidence: listening } = evidenceOfKernel(kernel, () => {
+    isAsked = true;
+  });
+  return pitfalls.flatMap(({ id, livepatch: rule }) => {
+    if (!rule || unchecked.has(id)) return [];
+    isAsked = false;
+    for (const _ of rule.find({ ...evidence, kernel: listening }));
+    return isAsked ? [id] : [];
+  });
 }
 
 /** The code of replaced functions beside that of their replacements. */

@@ -72,7 +72,7 @@ export function openModule(read: ReadModule, kernel?: ReadKernel): Opened {
         ? judged(
             judgement,
             (finding) => codeOfFinding(model, finding),
-            kernel ? unanswered(kernel, livepatch) : [],
+            kernel ? unanswered(kernel, evidence, judgement) : [],
           )
         : {}),
     },
