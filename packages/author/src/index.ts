@@ -30,4 +30,5 @@ export {
 } from './report/index.ts';
 export * from './show/index.ts';
 export * from './source/index.ts';
+export { type HeldAgainst, holdAgainst, type Outward } from './types/index.ts';
 export { type OwnSymbol, type WhoAnswer, type WhoOptions, type WhoUnit, whoInlines } from './who/index.ts';

@@ -52,6 +52,40 @@ describe('klpkit kernel', () => {
   });
 });
 
+describe('klpkit compare', () => {
+  it('tells with a kernel who else relies on changed types, constants and prototypes', async () => {
+    const source = `
+      #ifdef FIX
+      #define MORE(x) x
+      typedef long num;
+      #else
+      #define MORE(x)
+      typedef int num;
+      #endif
+      struct path { void *mnt; void *dentry; MORE(int more;) };
+      enum fs_value_type { MORE(fs_value_is_new,) fs_value_is_undefined, fs_value_is_flag };
+      int vfs_get_link(struct path *p, num n) { return p->mnt != 0; }
+      int use(enum fs_value_type t) { return t == fs_value_is_flag; }`;
+    const objects = ['before', 'after'].map((side) => {
+      const path = join(folder, `${side}.o`);
+      const flags = ['-g', '-O2', '-w', '-ffunction-sections', ...(side === 'after' ? ['-DFIX'] : [])];
+      const made = spawnSync('gcc-12', [...flags, '-c', '-x', 'c', '-o', path, '-'], { input: source });
+      expect(made.status).toBe(0);
+      return path;
+    });
+    const { code, stdout } = await klpkit('compare', ...objects, '--kernel', kernel.id);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /KLP502: .*struct path changes.*\n.*\d+ functions take or return it \(__d_path, .*types hold one/,
+    );
+    expect(stdout).toMatch(/KLP504: .*from 0 to 1.*\n.*\d+ other sources name it .*fs\/fs_context\.c/);
+    expect(stdout).toMatch(/signature-changed: .*vfs_get_link.*\n.*\d+ other sources name it/);
+    // Without a kernel it is told that they change, and nothing of others.
+    const alone = await klpkit('compare', ...objects);
+    expect([alone.code, alone.stdout]).toEqual([1, expect.not.stringContaining('other sources name it')]);
+  });
+});
+
 describe('klpkit who', () => {
   it('says where a function went, and who knows it', async () => {
     const argv = ['who', 'inlines', 'link_path_walk', '--unit', 'fs/namei.c', '--kernel', kernel.id];

@@ -287,12 +287,30 @@ describe('compare', () => {
     expect(same.code).toBe(4);
     const plain = await klpkit('compare', before, compiled('types-none', it('char a, b; long last;')));
     expect(plain.stdout).toContain(
-      'note types-not-compared: changed structures and enumerations are not looked',
+      'note types-not-compared: changed structures, enumerations and prototypes are not looked',
     );
     expect(plain.code).toBe(4);
     const packed = compiled('types-packed', it('char a, b; long last;'), 'gcc-12', ['-g', '-gz=zlib']);
     const compressed = await klpkit('compare', before, packed);
     expect(compressed.stdout).toMatch(/types-not-compared: .*\(\.debug_info\) is compressed/);
+  });
+
+  it('tells prototypes of global functions that change, the exported ones as such (KLP505)', async () => {
+    const source = (type: string) => `
+      int plain(${type} n) { return 1; } static __attribute__((noinline)) int own(${type} n) { return 2; }
+      int shared(${type} n) { return own(n); }
+      asm(".section .export_symbol,\\"a\\"\\n__export_symbol_shared: .asciz \\"GPL\\"\\n.asciz \\"\\"\\n.balign 8\\n.quad shared\\n.previous");`;
+    const debug = (name: string, type: string) => compiled(name, source(type), 'gcc-12', ['-g']);
+    const before = debug('proto-before', 'int');
+    const { code, stdout } = await klpkit('compare', before, debug('proto-after', 'long'));
+    expect(stdout).toMatch(
+      /^error KLP505: .*shared, which is exported, changes its signature: int \(int\) before/m,
+    );
+    expect(stdout).toMatch(/^warning signature-changed: plain: plain changes its signature/m);
+    expect(stdout).not.toContain('own changes its signature');
+    expect(code).toBe(1);
+    const same = await klpkit('compare', before, debug('proto-same', 'int'));
+    expect([same.code, same.stdout]).toEqual([4, expect.not.stringContaining('signature')]);
   });
 });
 

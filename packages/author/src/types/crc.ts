@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exportsOf } from '@klpkit/compare';
 import type { Finding } from '@klpkit/findings';
-import { readElf, readSymbols } from '@klpkit/formats';
+import { readElf } from '@klpkit/formats';
 import { inTemporaryFolder, mapParallel, run } from '@klpkit/host';
 import { compileEnvironment, type Kernel, kernelConfig, moduleSymvers, type Unit } from '@klpkit/kernel';
 import { argumentsFor } from '../compile/argv.ts';
@@ -16,23 +17,6 @@ export interface ExportingUnit {
   readonly unit: Unit;
   /** The fixed object, whose symbols tell what it exports. */
   readonly bytes: Uint8Array;
-}
-
-/** Names that an object exports: `__export_symbol_NAME` since 6.4, before that sections `___ksymtab+NAME` and `___ksymtab_gpl+NAME`. */
-export function exportsOf(bytes: Uint8Array): string[] {
-  const elf = readElf(bytes);
-  const names = new Set<string>();
-  for (const section of elf.sections) {
-    const match = /^___ksymtab(?:_gpl)?\+(\w+)$/.exec(section.name);
-    if (match) names.add(match[1]);
-  }
-  const symbols = readSymbols(elf);
-  const prefix = '__export_symbol_';
-  for (let index = 1; index < symbols.count; index++) {
-    const name = symbols.name(index);
-    if (name.startsWith(prefix)) names.add(name.slice(prefix.length));
-  }
-  return [...names].sort();
 }
 
 /**
@@ -50,7 +34,7 @@ export async function crcFindings(
   { jobs, signal }: { readonly jobs: number; readonly signal?: AbortSignal | undefined },
 ): Promise<Finding[]> {
   const exporting = units.flatMap(({ unit, bytes }) => {
-    const names = exportsOf(bytes);
+    const names = exportsOf(readElf(bytes));
     return names.length > 0 ? [{ unit, names }] : [];
   });
   if (exporting.length === 0) return [];

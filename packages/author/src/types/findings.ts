@@ -13,7 +13,7 @@ import type { CompiledUnit } from '../compile/index.ts';
 import type { Fix } from '../fix/index.ts';
 import type { Overlay } from '../overlay/index.ts';
 import { crcFindings } from './crc.ts';
-import { type ObjectTypes, shippedEnumerator, shippedType, typesOfKernel } from './kernel-types.ts';
+import { enumInWords, type ObjectTypes, shippedInWords, shippedType, typesOfKernel } from './kernel-types.ts';
 import { macroFindings } from './macros.ts';
 import { livesOnStackOnly } from './private.ts';
 import { sourcesNaming } from './scan.ts';
@@ -121,17 +121,7 @@ function changedLayout(
 ): Finding {
   const btf = readBtf(before);
   const shipped = shippedType(types, change, btf);
-  const read = types.map(({ object }) => object).join(', ');
-  const evidence = [
-    types.length === 0
-      ? 'the shipped kernel has no types (BTF) to hold it against'
-      : {
-          before: `the shipped kernel's types (${shipped.objects.join(', ')}) have it as before: ${shipped.sizeBytes} bytes`,
-          other: `the shipped kernel's types (${shipped.objects.join(', ')}) have another ${nameOfType(change)} than the unfixed source`,
-          absent: `the shipped kernel's types (${read}) do not have it: nothing of them uses it`,
-        }[shipped.is],
-    "text of the kernel's source",
-  ];
+  const evidence = [shippedInWords(types, shipped, change), "text of the kernel's source"];
   const source = fix.files.find((file) => file.path === unit.source);
   // Elsewhere another type may have the name; this one is the unit's own when only its source defines and names it.
   const isOwn = others.length === 0 && source?.before !== undefined && source.after !== undefined;
@@ -156,15 +146,7 @@ function changedEnum(
   others: readonly string[],
 ): Finding {
   const [first] = change.changed;
-  const values = first ? shippedEnumerator(types, first.name, change.name) : [];
-  const evidence =
-    first && values.length > 0
-      ? [
-          values.includes(first.before)
-            ? `the shipped kernel's types have ${first.name} as before: ${first.before}`
-            : `the shipped kernel's types have ${first.name} as ${values.join(' or ')}, and the unfixed source as ${first.before}`,
-        ]
-      : [];
+  const evidence = enumInWords(types, change);
   return enumFinding(change, {
     users: usersInWords(undefined, others),
     evidence: [...evidence, "text of the kernel's source"],

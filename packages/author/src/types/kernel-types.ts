@@ -1,4 +1,11 @@
-import { type LayoutChange, layoutDifference, type TypeUsers, usersOfType } from '@klpkit/compare';
+import {
+  type EnumChange,
+  type LayoutChange,
+  layoutDifference,
+  nameOfType,
+  type TypeUsers,
+  usersOfType,
+} from '@klpkit/compare';
 import { BTF_KIND, type Btf, FormatError, findSection, readBtf, sectionBytes } from '@klpkit/formats';
 import { findUnits, type Kernel, type KernelImage, loadModule } from '@klpkit/kernel';
 
@@ -122,4 +129,31 @@ function unnamedEnums(btf: Btf, from: number): number[] {
     if ((kind === BTF_KIND.ENUM || kind === BTF_KIND.ENUM64) && btf.name(id) === '') ids.push(id);
   }
   return ids;
+}
+
+/** What {@link shippedType} found, in words. */
+export function shippedInWords(
+  all: readonly ObjectTypes[],
+  { is, objects, sizeBytes }: ShippedType,
+  change: LayoutChange,
+): string {
+  if (all.length === 0) return 'the shipped kernel has no types (BTF) to hold it against';
+  if (is === 'absent')
+    return `the shipped kernel's types (${all.map(({ object }) => object).join(', ')}) do not have it: nothing of them uses it`;
+  const have = `the shipped kernel's types (${objects.join(', ')}) have`;
+  return is === 'before'
+    ? `${have} it as before: ${sizeBytes} bytes`
+    : `${have} another ${nameOfType(change)} than the unfixed source`;
+}
+
+/** What {@link shippedEnumerator} finds for the first changed one, in words; empty when the kernel does not have it. */
+export function enumInWords(all: readonly ObjectTypes[], { name, changed }: EnumChange): string[] {
+  const [first] = changed;
+  const values = first ? shippedEnumerator(all, first.name, name) : [];
+  if (!first || values.length === 0) return [];
+  return [
+    values.includes(first.before)
+      ? `the shipped kernel's types have ${first.name} as before: ${first.before}`
+      : `the shipped kernel's types have ${first.name} as ${values.join(' or ')}, and the unfixed source as ${first.before}`,
+  ];
 }

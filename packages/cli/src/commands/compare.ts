@@ -1,5 +1,6 @@
-import type { FunctionChange, ObjectModel } from '@klpkit/compare';
+import type { Comparison, FunctionChange } from '@klpkit/compare';
 import { type Finding, UsageError } from '@klpkit/findings';
+import type { Kernel } from '@klpkit/kernel';
 import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag, kernelFlagFor } from '../context.ts';
 import { Exit } from '../exit.ts';
@@ -44,8 +45,7 @@ async function comparisonOf(beforePath: string, afterPath: string, sizes?: Reado
 }
 
 /** Sizes of the structures that tables are made of, by name. */
-async function entrySizes(name: string): Promise<ReadonlyMap<string, number>> {
-  const kernel = await chooseKernel(name);
+async function entrySizes(kernel: Kernel): Promise<ReadonlyMap<string, number>> {
   const { loadImage } = await import('@klpkit/kernel');
   const { tableStructs } = await import('@klpkit/compare');
   const btf = (await loadImage(kernel)).btf();
@@ -64,25 +64,43 @@ async function entrySizes(name: string): Promise<ReadonlyMap<string, number>> {
 
 /** What differs in the types of two objects, or why that is not known: their code can be compared all the same. */
 async function typeFindings(
-  before: ObjectModel,
-  after: ObjectModel,
+  { before, after, functions }: Comparison,
+  kernel?: Kernel,
+  signal?: AbortSignal,
 ): Promise<{ found: Finding[]; unknown: Finding[] }> {
-  const { compareTypes, enumFinding, layoutFinding, typesOfObjects } = await import('@klpkit/compare');
-  const { FormatError } = await import('@klpkit/formats');
+  const { compareSignatures, compareTypes, enumFinding, exportsOf, layoutFinding, typesOfObjects } =
+    await import('@klpkit/compare');
+  const { FormatError, readBtf, STB } = await import('@klpkit/formats');
   const unknown = (what: string): Finding => ({
     id: 'types-not-compared',
     severity: 'note',
-    what: `changed structures and enumerations are not looked for: ${what}`,
+    what: `changed structures, enumerations and prototypes are not looked for: ${what}`,
     next: 'compile both sides with -g and -gz=none, or both with -gbtf',
   });
   try {
     const types = typesOfObjects(before.elf, after.elf);
     if (!types) return { found: [], unknown: [unknown('not both objects have types')] };
     const { layouts, enums } = compareTypes(types.before, types.after);
-    const facts = { from: types.from };
+    const names = functions.flatMap(({ name, before: was, after: is }) =>
+      was && is && is.binding !== STB.LOCAL ? [name] : [],
+    );
+    const exported = new Set([...exportsOf(before.elf), ...exportsOf(after.elf)]);
+    const signatures = compareSignatures(types.before, types.after, names, exported);
+    const outward = { layouts, enums, functions: signatures.flatMap(({ at }) => at?.symbol ?? []) };
+    const isAny = layouts.length + enums.length + signatures.length > 0;
+    const held =
+      kernel && isAny
+        ? await (await import('@klpkit/author')).holdAgainst(kernel, outward, signal)
+        : undefined;
+    const { from } = types;
     const found = [
-      ...layouts.map((change) => layoutFinding(change, facts)),
-      ...enums.map((change) => enumFinding(change, facts)),
+      ...layouts.map((change) =>
+        layoutFinding(change, { ...held?.layout(change, readBtf(types.before)), from }),
+      ),
+      ...enums.map((change) => enumFinding(change, { ...held?.enumeration(change), from })),
+      ...signatures.map((finding) =>
+        held ? { ...finding, why: `${finding.why}; ${held.function(finding.at?.symbol ?? '')}` } : finding,
+      ),
     ];
     return { found, unknown: [] };
   } catch (error) {
@@ -111,7 +129,8 @@ export const compareCommand = buildCommand<{ json: boolean; kernel?: string }, [
       '(addresses, names of the compiler, line numbers of WARN) are looked through. Ends with code 0 when there is a change',
       'that can be livepatched, 1 when something stands in the way, 4 when nothing changed. Compile both sides with',
       '-ffunction-sections -fdata-sections, and -g or -gbtf for types. Objects may be for x86-64, arm64, ppc64le or s390x; with',
-      '--kernel, sizes of table entries are those of that kernel, else those that the objects show.',
+      '--kernel, sizes of table entries are those of that kernel, else those that the objects show, and findings of types and',
+      'prototypes tell who else in that kernel relies on them.',
       '',
       'EXAMPLE',
       '  klpkit compare before.o after.o',
@@ -120,7 +139,7 @@ export const compareCommand = buildCommand<{ json: boolean; kernel?: string }, [
   parameters: {
     flags: {
       json: jsonFlag,
-      kernel: kernelFlagFor('Kernel in the cache whose structures tell the sizes of table entries'),
+      kernel: kernelFlagFor('Kernel in the cache to hold sizes of table entries and changed types against'),
     },
     aliases: { k: 'kernel' },
     positional: {
@@ -132,11 +151,12 @@ export const compareCommand = buildCommand<{ json: boolean; kernel?: string }, [
     },
   },
   func: action('compare', async (context, flags, beforePath: string, afterPath: string) => {
-    const sizes = flags.kernel === undefined ? undefined : await entrySizes(flags.kernel);
+    const kernel = flags.kernel === undefined ? undefined : await chooseKernel(flags.kernel);
+    const sizes = kernel && (await entrySizes(kernel));
     const comparison = await comparisonOf(beforePath, afterPath, sizes);
     const { obstacles } = await import('@klpkit/compare');
-    const { before, after, functions, data } = comparison;
-    const types = await typeFindings(before, after);
+    const { functions, data } = comparison;
+    const types = await typeFindings(comparison, kernel, context.signal);
     const differences = [...comparison.findings, ...types.found, ...obstacles(comparison)];
     const findings = [...differences, ...types.unknown];
     const touched = functions.filter(({ status }) => status !== 'same').map(functionFacts);

@@ -2,6 +2,7 @@ import type { WhoUnit } from '@klpkit/author';
 import { UsageError } from '@klpkit/findings';
 import { buildCommand } from '@stricli/core';
 import { action, type Context, jsonFlag, kernelFlag } from '../context.ts';
+import { parseCount } from '../counts.ts';
 import { Exit } from '../exit.ts';
 import { chooseKernel } from '../input.ts';
 import type { Answer } from '../schemas.ts';
@@ -139,11 +140,6 @@ function say(context: Context, name: string, unit: WhoUnit): void {
     );
 }
 
-function positive(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new Error(`${text} is no whole number above 0`);
-  return Number(text);
-}
-
 /** `klpkit who inlines`: where the compiler put a function. */
 export const whoInlinesCommand = buildCommand<Flags, [string], Context>({
   docs: {
@@ -179,14 +175,14 @@ export const whoInlinesCommand = buildCommand<Flags, [string], Context>({
       },
       maxUnits: {
         kind: 'parsed',
-        parse: positive,
+        parse: parseCount,
         brief: 'Most units that --all-units compiles; 50 unless told otherwise',
         placeholder: 'N',
         optional: true,
       },
       jobs: {
         kind: 'parsed',
-        parse: positive,
+        parse: parseCount,
         brief: 'Compilers at once',
         placeholder: 'N',
         optional: true,
