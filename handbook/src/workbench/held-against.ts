@@ -94,8 +94,10 @@ export function unanswered(
           {
             missing: `the modules of the kernel, which its image does not hold, for what these ask of ${modules.join(', ')}: klpkit check --kernel`,
             ids: [
-              ...rulesOfNames,
-              ...asking(kernel, evidence, new Set(unchecked.map(({ id }) => id))),
+              ...new Set([
+                ...rulesOfNames,
+                ...asking(kernel, evidence, new Set(unchecked.map(({ id }) => id))),
+              ]),
             ].sort(),
           },
         ]
@@ -112,7 +114,7 @@ export function unanswered(
 }
 
 /** What the livepatch room's own rules ask of objects, names and ftrace sites. */
-const rulesOfNames = ['KLP204'];
+const rulesOfNames = ['KLP203', 'KLP204', 'KLP205', 'KLP206'];
 
 /** The pitfalls whose rules ask about a module: they are run once more, and listened to. */
 function asking(kernel: ReadKernel, evidence: LivepatchEvidence, unchecked: ReadonlySet<string>): string[] {
