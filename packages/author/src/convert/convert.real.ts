@@ -66,8 +66,11 @@ async function refusal(work: Promise<unknown>): Promise<string[]> {
   return [];
 }
 /** What is refused is refused before the kernel's tools are asked. */
-const convert = async (text: string, manifest?: Manifest) =>
-  convertModule(kernel, 'klp_converted.o', await makeObject(kernel, 'klp_converted', text), { manifest });
+const convert = async (text: string, manifest?: Manifest, manifestName?: string) =>
+  convertModule(kernel, 'klp_converted.o', await makeObject(kernel, 'klp_converted', text), {
+    manifest,
+    manifestName,
+  });
 
 const manifest: Manifest = {
   format: 1,
@@ -296,6 +299,15 @@ MODULE_LICENSE("GPL");`,
       'manifest: the manifest is of livepatch_other, the module is klp_converted',
       'manifest: the manifest contradicts the module: the module does not patch vmlinux: version_proc_show,0; the manifest does not know binfmt_misc: bm_status_read,0, vmlinux: cmdline_proc_show,0',
     ]);
+  });
+
+  it('a manifest is called by the name that its file has', async () => {
+    const other = convert(labelled, { ...manifest, name: 'livepatch_other' }, 'mine.json');
+    const refused = (await other.catch((error: unknown) => error)) as Refusal;
+    expect(refused.findings.find(({ id }) => id === 'manifest')?.at).toEqual({
+      file: 'mine.json',
+      symbol: 'name',
+    });
   });
 
   it('what is converted already, and what is no module', async () => {

@@ -37,6 +37,8 @@ import { type Conversion, ModuleResolver, type ResolvedModule } from './resolve.
 export interface ConvertRequest {
   /** Says of names in the module what they are; goes before annotations. */
   readonly manifest?: Manifest | undefined;
+  /** The manifest's file, for messages; default `klpkit.json`. */
+  readonly manifestName?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -70,7 +72,7 @@ export async function convertModule(
   kernel: Kernel,
   file: string,
   packed: Uint8Array,
-  { manifest, signal }: ConvertRequest = {},
+  { manifest, manifestName = manifestFile, signal }: ConvertRequest = {},
 ): Promise<ConvertedModule> {
   const { bytes, elf } = await readRelocatable(file, packed);
   const isLinked = findSection(elf, '.gnu.linkonce.this_module') !== undefined;
@@ -105,7 +107,7 @@ export async function convertModule(
   const plain = withoutAnnotationArrays(bytes);
   if (findings.some(({ severity }) => severity === 'error'))
     findings.push(...sectionProblems(plain, resolved));
-  refuseErrors(findings);
+  refuseErrors(inFile(findings, manifestName));
   const module = isLinked
     ? await convertLinked(kernel, plain, resolved, findings)
     : await finishObject(kernel, plain, { name, resolved, livepatch, names, findings, signal });
@@ -120,7 +122,8 @@ export async function convertModule(
       what: 'the signature behind the module is left out, since it would be false',
       next: 'sign it with scripts/sign-file after everything else',
     });
-  const unique = [...new Map(findings.map((one) => [JSON.stringify(one), one])).values()];
+  const named = inFile(findings, manifestName);
+  const unique = [...new Map(named.map((one) => [JSON.stringify(one), one])).values()];
   refuseErrors(unique);
   return {
     name,
@@ -149,9 +152,16 @@ async function readRelocatable(
   }
 }
 
+/** Findings about the manifest with the name that its file has. */
+function inFile(findings: readonly Finding[], file: string): Finding[] {
+  return findings.map((one) => (one.at?.file === manifestFile ? { ...one, at: { ...one.at, file } } : one));
+}
+
 function refuseErrors(findings: readonly Finding[]): void {
   if (findings.some(({ severity }) => severity === 'error')) throw new Refusal(findings);
 }
+
+const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** Faults of the file that no conversion mends. */
 function refusedAtOnce(elf: ElfFile, livepatch: Livepatch): Finding[] {
@@ -172,7 +182,7 @@ function refusedAtOnce(elf: ElfFile, livepatch: Livepatch): Finding[] {
     findings.push({
       id: 'klp-already-converted',
       severity: 'error',
-      what: `the module is converted already: ${livepatch.klpRelocations.length} KLP relocations of ${marked} symbols`,
+      what: `the module is converted already: ${counted(livepatch.klpRelocations.length, 'KLP relocation')} of ${counted(marked, 'symbol')}`,
       next: 'convert what it was made of; klpkit show explains what it has',
     });
   return findings;

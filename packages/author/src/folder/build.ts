@@ -119,13 +119,21 @@ async function buildLivepatchOf(
   ]);
   findings.push(...checkAgainstKernel(folder, names), ...compiled.findings);
   const cpu = compiled.objects.reduce((sum, { ms }) => sum + ms, 0);
-  done('compile', `${compiled.objects.length} objects, ${(cpu / 1000).toFixed(1)} s of gcc`);
+  done(
+    'compile',
+    `${counted(compiled.objects.length, 'object', 'objects')}, ${(cpu / 1000).toFixed(1)} s of gcc`,
+  );
   const resolved = resolveFolder(folder, compiled.objects, names, noreturns);
   findings.push(...resolved.findings);
   refuseErrors();
+  const symbols = new Set(resolved.placeholders.map((one) => `${one.object} ${one.name} ${one.sympos}`));
   done(
     'extract',
-    `${resolved.functions.size} functions to replace, ${new Set(resolved.placeholders.map((one) => `${one.object} ${one.name} ${one.sympos}`)).size} symbols by KLP relocation, ${resolved.exports.length} exports`,
+    [
+      counted(resolved.functions.size, 'function to replace', 'functions to replace'),
+      counted(symbols.size, 'symbol by KLP relocation', 'symbols by KLP relocation'),
+      counted(resolved.exports.length, 'export', 'exports'),
+    ].join(', '),
   );
 
   const finished = await finishModule(kernel, {
@@ -155,6 +163,10 @@ async function buildLivepatchOf(
       .map(({ id }) => id),
   });
   return { plan, manifest, module: finished.ko, report, findings: judged, steps };
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 function kernelProblems({ kernel: made }: Manifest, { id, release }: Kernel): Finding[] {

@@ -123,6 +123,18 @@ describe('agreement', () => {
     expect(agreement(binary, source, { ...known, reached: [] }, usualLayout).agrees).toBe(false);
   });
 
+  it('knows what is only in a function that the source route has compiled itself', () => {
+    const code = `extern int deep(int); static __attribute__((noinline)) int klpp_helper(int a) { return deep(a) * 9; } int new_patched(int a) { return klpp_helper(a) + 3; }`;
+    const source = livepatch(code, [['patched', 'new_patched']], ['deep']);
+    const copied = agreement(binary, source, { ...none, copied: ['helper'] }, usualLayout);
+    expect(copied.differences).toContainEqual({
+      what: 'only the source route refers to vmlinux:deep,0',
+      why: expect.stringContaining('compiled itself'),
+    });
+    expect(copied.agrees).toBe(true);
+    expect(agreement(binary, source, none, usualLayout).agrees).toBe(false);
+  });
+
   it('does not explain away what it does not know', () => {
     const more = `${patched('helper')} extern int strange(int); int new_more(int a) { return strange(a); }`;
     const source = livepatch(
@@ -137,7 +149,10 @@ describe('agreement', () => {
     expect(agrees).toBe(false);
     expect(differences).toEqual([
       { what: 'only the source route replaces vmlinux:more,0' },
-      { what: 'only the source route refers to vmlinux:strange,0' },
+      {
+        what: 'only the source route refers to vmlinux:strange,0',
+        why: 'a function that only the source route replaces, or has compiled itself, refers to it',
+      },
     ]);
   });
 });

@@ -40,6 +40,8 @@ interface Side {
   readonly model: ObjectModel;
   readonly functions: ReadonlyMap<string, string | undefined>;
   readonly symbols: ReadonlySet<string>;
+  /** Names that it wants in the ordinary way. */
+  readonly wanted: ReadonlySet<string>;
 }
 
 /** What the source route has of its own where the kernel may have it as well, by names in the source; each list sorted. */
@@ -84,10 +86,11 @@ export function agreement(
       what: `only the binary route refers to ${symbol}`,
       ...whyOnlyBinary(symbol, own, right),
     });
+  const alone = reachedAlone(left, right, own);
   for (const symbol of [...right.symbols].filter((one) => !left.symbols.has(one)).sort())
     differences.push({
       what: `only the source route refers to ${symbol}`,
-      ...whyOnlySource(symbol, left, own),
+      ...whyOnlySource(symbol, left, own, alone),
     });
   const functions = [...left.functions.keys()].filter((name) => right.functions.has(name)).sort();
   const code = functions.flatMap((name): CodeAgreement[] => {
@@ -119,10 +122,24 @@ function readSide(ko: Uint8Array, layout: KlpLayout | undefined): Side {
   return {
     model: modelOf(readElf(ko)),
     functions,
+    wanted: new Set(livepatch.undefinedSymbols.map(({ name }) => name)),
     symbols: new Set(
       livepatch.klpRelocations.map(({ symbolObject, name, sympos }) => `${symbolObject}:${name},${sympos}`),
     ),
   };
+}
+
+/** What functions refer to that only the source route has: callers of clones, copies, functions of headers. */
+function reachedAlone(left: Side, right: Side, { copied, fromHeaders }: OwnCode): Set<string> {
+  const callers = [...right.functions.keys()].filter((name) => !left.functions.has(name));
+  const others = new Set([...copied, ...fromHeaders]);
+  const pieces = [
+    ...callers.flatMap((name) => pieceOf(right, name) ?? []),
+    ...right.model.pieces.filter(
+      ({ kind, name }) => kind === 'function' && others.has(sourceName(name).replace(/^klpp_/, '')),
+    ),
+  ];
+  return new Set(pieces.flatMap((piece) => [...reached(right.model, piece)]));
 }
 
 function nameIn(entry: string): string {
@@ -150,7 +167,11 @@ function whyOnlyBinary(
   if (name.includes('.') && referred.includes(plain))
     return { why: `the source route calls the whole ${plain}, of which this is a part` };
   if (copied.includes(plain)) return { why: `the source route has a copy of ${plain}` };
-  if (/^__SC[KT]__/.test(name) && [...source.symbols].some((one) => nameIn(one).slice(7) === name.slice(7)))
+  if (
+    /^__SC[KT]__/.test(name) &&
+    (source.wanted.has(`__SCT__${name.slice(7)}`) ||
+      [...source.symbols].some((one) => nameIn(one).slice(7) === name.slice(7)))
+  )
     return { why: 'the source route makes the static call through the trampoline alone' };
   if (reached.includes(name.replace(/^__SCK__/, '__SCT__')))
     return {
@@ -158,6 +179,15 @@ function whyOnlyBinary(
     };
   if (fromHeaders.includes(plain))
     return { why: `a header brings ${plain}, which the source route compiles itself` };
+  const constant = source.model.pieces.find(
+    (piece) =>
+      name.includes('.') &&
+      piece.kind === 'object' &&
+      /\.\d+$/.test(piece.name) &&
+      sourceName(piece.name) === plain,
+  );
+  if (constant && source.model.kindOf(constant.section) === 'rodata')
+    return { why: `the source route has a copy of the constant ${plain}` };
   if (source.model.named(name).length > 0) return { why: 'the source route has a copy of it' };
   if (source.functions.has(symbol)) return { why: 'it is replaced, and the source route calls the new one' };
   return {};
@@ -167,6 +197,7 @@ function whyOnlySource(
   symbol: string,
   binary: Side,
   { referred, usedByCopies }: OwnCode,
+  alone: ReadonlySet<string>,
 ): { why: string } | Record<never, never> {
   const name = nameIn(symbol);
   const tracepoint = /^(?:__tracepoint_|__traceiter_|__SC[TK]__tp_func_)/.test(name);
@@ -181,6 +212,13 @@ function whyOnlySource(
     return {
       why: 'the compiler inlined it within the unit; the source route calls the one that the kernel has',
     };
+  if (/^__SC[KT]__/.test(name) && binary.wanted.has(`__SCT__${name.slice(7)}`))
+    return { why: 'the binary route makes the static call through the trampoline alone' };
+  const key = symbol.slice(symbol.indexOf(':') + 1);
+  // A key comes with the trampoline that is called.
+  const trampoline = key.replace(/^__SCK__/, '__SCT__');
+  if (alone.has(key) || alone.has(trampoline) || alone.has(nameIn(`:${trampoline}`)))
+    return { why: 'a function that only the source route replaces, or has compiled itself, refers to it' };
   if (usedByCopies.includes(name))
     return { why: 'a function that the source route has a copy of refers to it' };
   return {};

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { Kernel } from '@klpkit/kernel';
 import { type Manifest, type ManifestObject, type ManifestSymbol, manifestFormat } from '@klpkit/livepatch';
 import type { Fix, PatchText } from '../fix/index.ts';
+import { mainFile } from './main-file.ts';
 import type { UnitResult, UnitWork } from './unit.ts';
 
 /** The manifest of the folder: which file patches what, and where its private symbols are. */
@@ -32,6 +33,7 @@ export function makeManifest(
     name,
     replace,
     kernel: { id: kernel.id, release: kernel.release },
+    main: mainFile,
     sources: work.map(({ judged }, index) => ({
       file: files[index] as string,
       object: judged.unit.owner,
@@ -67,7 +69,7 @@ export function kbuild({ name, sources }: Manifest): string {
     '# SPDX-License-Identifier: GPL-2.0',
     '# klpkit build does not need this file: it takes the flags of the units that klpkit.json names.',
     `obj-m := ${name}.o`,
-    `${name}-y := ${sources.map(({ file }) => file.replace(/\.c$/, '.o')).join(' ')}`,
+    `${name}-y := ${[...sources.map(({ file }) => file), mainFile].map((file) => file.replace(/\.c$/, '.o')).join(' ')}`,
     'ccflags-y += -ffunction-sections -fdata-sections',
     '',
   ].join('\n');

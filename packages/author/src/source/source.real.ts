@@ -31,7 +31,7 @@ describe('a fix of the kernel', () => {
     const verified = await verifySource(kernel, patches, options);
     if (!('source' in verified)) throw new Error('nothing was written');
     const { source, agreement } = verified;
-    expect([...source.files.keys()].sort()).toEqual(['Kbuild', 'fs_proc_version.c', 'klpkit.json']);
+    expect([...source.files.keys()].sort()).toEqual(['Kbuild', 'fs_proc_version.c', 'klpkit.json', 'main.c']);
     const text = source.files.get('fs_proc_version.c') ?? '';
     expect(text.split('\n', 1)[0]).toBe('// SPDX-License-Identifier: GPL-2.0');
     expect(text).toContain(
@@ -61,6 +61,11 @@ describe('a fix of the kernel', () => {
       ],
       author: { patches: ['fix.patch'] },
     });
+    const main = source.files.get('main.c') ?? '';
+    expect(main).toContain('{ .old_name = "version_proc_show", .new_func = klpp_version_proc_show },');
+    expect(main).toContain('{ .funcs = vmlinux_functions },');
+    expect(source.manifest.main).toBe('main.c');
+    expect(source.files.get('Kbuild')).toContain('livepatch_version-y := fs_proc_version.o main.o');
     expect(agreement).toMatchObject({
       agrees: true,
       functions: ['vmlinux:version_proc_show,0'],

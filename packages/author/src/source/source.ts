@@ -13,6 +13,7 @@ import { type PatchText, readFix } from '../fix/index.ts';
 import { makeOverlay } from '../overlay/index.ts';
 import { kernelNames } from '../symbols/index.ts';
 import type { OwnCode } from './agree.ts';
+import { mainFile, mainSource } from './main-file.ts';
 import { kbuild, makeManifest } from './manifest.ts';
 import { prefix } from './naming.ts';
 import { loadSyntax } from './syntax.ts';
@@ -40,7 +41,7 @@ export interface SourceStep {
 export interface SourceLivepatch {
   readonly outcome: 'written';
   readonly manifest: Manifest;
-  /** What is to be written: C files, `klpkit.json` and a `Kbuild`, by name. */
+  /** What is to be written: C files, that with the tables among them, `klpkit.json` and a `Kbuild`, by name. */
   readonly files: ReadonlyMap<string, string>;
   readonly findings: readonly Finding[];
   readonly steps: readonly SourceStep[];
@@ -195,6 +196,7 @@ class Source {
       files.set(file, written.text);
       for (const [path, text] of written.headers) files.set(path, text);
     });
+    files.set(mainFile, mainSource(manifest));
     files.set('klpkit.json', manifestText(manifest));
     files.set('Kbuild', kbuild(manifest));
     return {

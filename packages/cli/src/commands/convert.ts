@@ -72,6 +72,7 @@ export const convertCommand = buildCommand<Flags, [string], Context>({
     const kernel = await chooseKernel(flags.kernel);
     const converted = await convertModule(kernel, basename(path), bytes, {
       manifest,
+      ...(flags.manifest === undefined ? {} : { manifestName: basename(flags.manifest) }),
       signal: context.signal,
     });
     const { writeFileAtomic } = await import('@klpkit/host');

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Agreement, SourceLivepatch } from '@klpkit/author';
 import { UsageError } from '@klpkit/findings';
@@ -115,6 +115,7 @@ export const sourceCommand = buildCommand<Flags, string[], Context>({
     const source = 'source' in result ? result.source : result;
     const agreement = 'source' in result ? result.agreement : undefined;
     const folder = flags.out ?? names.file;
+    await refuseEdited(source, folder);
     await writeFolder(source, folder);
     if (context.isJson) {
       const answer: Answer<'source'> = {
@@ -143,6 +144,20 @@ export const sourceCommand = buildCommand<Flags, string[], Context>({
     return agreement && !agreement.agrees ? Exit.findings : Exit.done;
   }),
 });
+
+/** A folder that somebody may have edited is not written over. */
+async function refuseEdited({ files }: SourceLivepatch, folder: string): Promise<void> {
+  const others: string[] = [];
+  for (const [path, text] of files) {
+    const found = await readFile(join(folder, path), 'utf8').catch(() => undefined);
+    if (found !== undefined && found !== text) others.push(path);
+  }
+  if (others.length > 0)
+    throw new UsageError(
+      `${folder} holds another text of ${others.join(', ')}, which may have been edited`,
+      'name another folder with -o, or remove this one',
+    );
+}
 
 async function writeFolder({ files }: SourceLivepatch, folder: string): Promise<void> {
   const { writeFileAtomic } = await import('@klpkit/host');
