@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { addKernel } from '@klpkit/kernel';
 import { formatScenario, runScenarios, type ScenarioResult } from '@klpkit/prove';
+import { readyLivepatches, readyRequests } from '../../packages/prove/src/testing/ready.ts';
 import {
   type BuiltSample,
   buildSample,
@@ -12,7 +13,10 @@ import {
   scenariosOf,
 } from '../../samples/prove.ts';
 
-/** Builds every sample for each kernel, runs every scenario that is for it, and records how long that took. */
+/**
+ * Builds every sample for each kernel, runs every scenario that is for it and every scenario that klpkit brings, and records how long that
+ * took.
+ */
 const { values } = parseArgs({
   options: {
     kernel: {
@@ -28,7 +32,8 @@ const lines = [
   '# Samples',
   '',
   'Every sample built by `buildFolder`, checks included, and every scenario run from a saved boot under QEMU emulation, two VMs at a',
-  'time. `node bench/samples/samples.ts --table bench/results/samples.md` makes this table; seconds are of the wall.',
+  'time; so are the scenarios that klpkit brings, with livepatches of one function.',
+  '`node bench/samples/samples.ts --table bench/results/samples.md` makes this table; seconds are of the wall.',
 ];
 let allSeconds = 0;
 let isFailed = false;
@@ -43,6 +48,7 @@ for (const id of values.kernel) {
       const built = await buildSample(kernel, join(samplesFolder, name), folder);
       samples.push({ built, seconds: (performance.now() - since) / 1000 });
     }
+    const ready = await readyRequests(await readyLivepatches(kernel));
     const buildSeconds = (performance.now() - begin) / 1000;
     const owners: string[] = [];
     const requests = [];
@@ -51,6 +57,10 @@ for (const id of values.kernel) {
         owners.push(basename(built.folder));
         requests.push(request);
       }
+    for (const request of ready) {
+      owners.push('ready');
+      requests.push(request);
+    }
     const since = performance.now();
     const results = await runScenarios(kernel, requests);
     const runSeconds = (performance.now() - since) / 1000;
@@ -73,9 +83,17 @@ for (const id of values.kernel) {
         isFirst = false;
       });
     }
+    results.forEach((result, at) => {
+      if (owners[at] !== 'ready') return;
+      if (result.verdict === 'failed') {
+        isFailed = true;
+        process.stdout.write(formatScenario(result));
+      }
+      lines.push(row(undefined, '', undefined, result));
+    });
     lines.push(
       '',
-      `${samples.reduce((sum, { built }) => sum + built.built.length, 0)} livepatches built in ${buildSeconds.toFixed(1)} s, one after the other; ${results.filter(({ verdict }) => verdict !== 'not-applicable').length} scenarios in ${runSeconds.toFixed(1)} s.`,
+      `${samples.reduce((sum, { built }) => sum + built.built.length, 0)} livepatches of the samples and five for the scenarios built in ${buildSeconds.toFixed(1)} s, one after the other; ${results.filter(({ verdict }) => verdict !== 'not-applicable').length} scenarios in ${runSeconds.toFixed(1)} s.`,
     );
   } finally {
     await rm(folder, { recursive: true, force: true });
