@@ -148,7 +148,9 @@ describe('a bucket', () => {
     expect((await trouble(head)).message).toBe('the store s3://fleet cannot be used: the service denies it');
     Object.assign(process.env, s3Keys);
     const other = openStore('s3://other', { ms: 60_000 });
-    for (const error of [await trouble(other.put('x')), await trouble(other.result(nothing))])
+    for (const error of await Promise.all(
+      [other.put('x'), other.result(nothing), other.has(nothing)].map(trouble),
+    ))
       expect(error).toMatchObject({ trouble: 'refused', message: expect.stringContaining('no such bucket') });
     expect(await openStore('s3://fleet/of', { ms: 0 }).put('x')).toBe(sha256Hex('x'));
   });
