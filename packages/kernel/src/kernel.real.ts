@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { type Section, sectionBytes } from '@klpkit/formats';
 import { run } from '@klpkit/host';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -20,6 +21,7 @@ import {
   describeKernel,
   findUnits,
   type Kernel,
+  type KernelImage,
   listKernels,
   listModules,
   loadImage,
@@ -86,6 +88,14 @@ describe('the image', () => {
       expect(second.banner).toBe(first.banner);
       expect(second.symbols.address).toEqual(first.symbols.address);
       expect(second.symbols.name(100_000)).toBe(first.symbols.name(100_000));
+      const text = ({ elf }: KernelImage) =>
+        sectionBytes(elf, elf.sections.find(({ name }) => name === '.text') as Section);
+      expect(Buffer.compare(text(second), text(first))).toBe(0);
+      expect(second.elf.part, 'premise: the one from the cache is read in parts').toBeDefined();
+      // What is read later must be of the same file.
+      rmSync(copy.vmlinux);
+      linkSync(kernel.vmlinux, copy.vmlinux);
+      expect(() => second.elf.bytes).toThrow('vmlinux was changed while it was read');
     } finally {
       rmSync(folder, { recursive: true });
     }
