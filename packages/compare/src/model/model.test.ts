@@ -265,6 +265,16 @@ describe('a hostile object', () => {
       /section 1 \(\.text\.f\) at 0x40 to 0x41 and section 2 \(\.symtab\) at 0x40 to 0x70 overlap/,
     ],
     [
+      'with a section in the ELF header',
+      patched((view) => view.setBigUint64(headersAt(view) + 64 + 24, 0x30n, true)),
+      /the ELF header at 0x0 to 0x40 and section 1 \(\.text\.f\) at 0x30 to 0x31 overlap/,
+    ],
+    [
+      'with a section in the section headers',
+      patched((view) => view.setBigUint64(headersAt(view) + 64 + 24, BigInt(headersAt(view) + 8), true)),
+      /the section headers at 0x\w+ to 0x\w+ and section 1 \(\.text\.f\) at 0x\w+ to 0x\w+ overlap/,
+    ],
+    [
       'with an alignment of 3',
       patched((view) => view.setBigUint64(headersAt(view) + 64 + 48, 3n, true)),
       /section 1 \(\.text\.f\) has alignment 3, expected a power of two/,

@@ -85,25 +85,33 @@ const linked: Readonly<Record<number, string>> = {
 /** Bytes of a section that no object of a kernel comes near. */
 const largestSection = 2 ** 32;
 
+/** Bytes of the ELF header, and of one section header (ELF gABI, 64-bit). */
+const headerSize = 64;
+
 /** @throws {FormatError} for sections that share bytes of the file, an alignment that is none, or a size that no object has */
 function checkSections(elf: ElfFile): void {
-  const stored: Section[] = [];
+  const headers = Number(elf.view.getBigUint64(40, elf.littleEndian));
+  const stored = [
+    { name: 'the ELF header', start: 0, end: headerSize },
+    { name: 'the section headers', start: headers, end: headers + elf.sections.length * headerSize },
+  ];
   for (const section of elf.sections) {
-    const at = `section ${section.index} (${section.name})`;
+    const name = `section ${section.index} (${section.name})`;
     if (section.type === SHT.NULL) continue;
     if (section.align > 1 && (section.align > 2 ** 31 || Math.log2(section.align) % 1 !== 0))
-      throw new FormatError(`elf: ${at} has alignment ${section.align}, expected a power of two`);
+      throw new FormatError(`elf: ${name} has alignment ${section.align}, expected a power of two`);
     if (section.size > largestSection)
-      throw new FormatError(`elf: ${at} claims ${section.size} bytes, at most ${largestSection} are read`);
-    if (section.type !== SHT.NOBITS && section.size > 0) stored.push(section);
+      throw new FormatError(`elf: ${name} claims ${section.size} bytes, at most ${largestSection} are read`);
+    if (section.type !== SHT.NOBITS && section.size > 0)
+      stored.push({ name, start: section.offset, end: section.offset + section.size });
   }
-  stored.sort((a, b) => a.offset - b.offset || a.index - b.index);
-  const range = ({ index, name, offset, size }: Section) =>
-    `section ${index} (${name}) at 0x${offset.toString(16)} to 0x${(offset + size).toString(16)}`;
+  stored.sort((a, b) => a.start - b.start);
+  const range = ({ name, start, end }: (typeof stored)[number]) =>
+    `${name} at 0x${start.toString(16)} to 0x${end.toString(16)}`;
   for (let index = 1; index < stored.length; index++) {
-    const [previous, section] = [stored[index - 1], stored[index]];
-    if (section.offset < previous.offset + previous.size)
-      throw new FormatError(`elf: ${range(previous)} and ${range(section)} overlap`);
+    const [previous, next] = [stored[index - 1], stored[index]];
+    if (next.start < previous.end)
+      throw new FormatError(`elf: ${range(previous)} and ${range(next)} overlap`);
   }
 }
 
