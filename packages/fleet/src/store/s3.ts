@@ -15,7 +15,6 @@ export class S3Store implements Store {
   readonly #bucket: string;
   readonly #prefix: string;
   #opened: Promise<Opened> | undefined;
-  #hasBucket = false;
 
   /** @param prefix names in the bucket begin with it, and a slash; may be empty */
   constructor(bucket: string, prefix: string) {
@@ -44,12 +43,13 @@ export class S3Store implements Store {
   }
 
   async has(digest: string): Promise<boolean> {
-    const Key = this.#prefix + placeOf('objects', digest);
+    const place = placeOf('objects', digest);
+    const input = { Bucket: this.#bucket, Key: this.#prefix + place };
     const found = await this.#find('NotFound', ({ sdk, client }) =>
-      client.send(new sdk.HeadObjectCommand({ Bucket: this.#bucket, Key })),
+      client.send(new sdk.HeadObjectCommand(input)),
     );
-    if (found === undefined) await this.#assertBucket();
-    return found !== undefined;
+    // That answer has no text, and so does not tell an object that is not there from a bucket that is not.
+    return found !== undefined || (await this.#read(place)) !== undefined;
   }
 
   async result(key: string): Promise<string | undefined> {
@@ -82,17 +82,6 @@ export class S3Store implements Store {
       }
       return Body?.transformToByteArray();
     });
-  }
-
-  /** An answer to HEAD does not tell an object that is not there from a bucket that is not. */
-  async #assertBucket(): Promise<void> {
-    if (this.#hasBucket) return;
-    const Bucket = this.#bucket;
-    const found = await this.#find('NotFound', ({ sdk, client }) =>
-      client.send(new sdk.HeadBucketCommand({ Bucket })),
-    );
-    if (!found) throw s3Trouble(Object.assign(new Error(), { name: 'NoSuchBucket' }), Bucket);
-    this.#hasBucket = true;
   }
 
   /** What a request for an object gives; undefined where the service says by this code that there is none. */
