@@ -35,6 +35,8 @@ export interface Arch {
   readonly tables: Readonly<Record<string, TableShape>>;
   /** Section of 8-byte addresses that code refers to in place of the things themselves (`.toc`). */
   readonly addressTable?: string;
+  /** True when code loads addresses that it cannot form itself from mergeable constants: on s390x those of odd places. */
+  readonly poolsAddresses?: boolean;
   /** True when gcc may reach several variables of a section from one of them (-fsection-anchors). */
   readonly hasAnchors: boolean;
   /** True for a symbol that only tells code from data (`$x`, `$d`). */

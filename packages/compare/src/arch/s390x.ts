@@ -132,6 +132,7 @@ export const s390x: Arch = {
   machine: EM.S390,
   littleEndian: false,
   hasAnchors: true,
+  poolsAddresses: true,
   // arch/s390/include/asm/{alternative,nospec-branch}.h
   tables: {
     '.altinstructions': { ...alternatives, entrySize: 13, others: [11, 12] },

@@ -68,4 +68,21 @@ describe('part of a constant', () => {
     expect(touched(c)).toEqual([]);
     expect(touched(await comparePair(source('"2"', '"3"')))).toEqual(['pick changed']);
   });
+
+  test('that holds addresses is compared by what they lead to', async () => {
+    const source = `
+      #ifdef FIX
+      #define OTHER &third
+      #else
+      #define OTHER &second
+      #endif
+      struct pair { int *a, *b; } at; extern int first, second, third;
+      void set(void) { at = (struct pair){ &first, OTHER }; }
+      void keep(void) { at = (struct pair){ &third, &first }; }`;
+    const c = await comparePair(source, ['-msse2', '-fno-function-sections']);
+    const pools = c.before.elf.sections.filter((section) => c.before.kindOf(section) === 'constants');
+    // The premise: the addresses are in a mergeable section.
+    expect(pools.some((section) => c.before.references(section).length > 0)).toBe(true);
+    expect(touched(c)).toEqual(['set changed']);
+  });
 });

@@ -252,3 +252,24 @@ describe('ppc64le', () => {
     ]);
   });
 });
+
+describe('s390x', () => {
+  const machine = machines.find(({ name }) => name === 's390x') as TestMachine;
+
+  test('looks through constants that hold addresses of odd places', async () => {
+    const c = await comparePairFor(
+      machine,
+      `${prelude(machine)}
+      #ifdef FIX
+      const char *earlier(void) { return "another one" + 3; }
+      #endif
+      const char *says(void) { return PICK("xbcdefgh", "abcdefgh") + 5; }
+      const char *keeps(void) { return "xbcdefgh" + 5; }`,
+      ['-fno-function-sections'],
+    );
+    const pool = c.before.elf.sections.find(({ name }) => name === '.rodata.cst8');
+    expect(pool && c.before.references(pool).length).toBeGreaterThan(0);
+    expect(touched(c)).toEqual(['earlier new', 'says changed']);
+    expect(why(c, 'says')).toBe('reference: "xbcdefgh"+0x5 -> "abcdefgh"+0x5');
+  });
+});

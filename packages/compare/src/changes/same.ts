@@ -1,5 +1,6 @@
 import { type Section, SHT } from '@klpkit/formats';
 import { type ObjectModel, type Piece, type Reference, slice, type Target } from '../model/model.ts';
+import { constantEnd } from '../model/references.ts';
 import type { Fragment, Tables } from '../model/tables.ts';
 import { debugSections, isFreshPiece, isNumbered, stemOf } from './names.ts';
 import type { Correlation } from './types.ts';
@@ -223,6 +224,15 @@ function samePlace(sides: Sides, b: Place, a: Place): boolean {
       const fb = sides.beforeTables.fragmentAt(b.section, b.offset);
       const fa = sides.afterTables.fragmentAt(a.section, a.offset);
       return sameStretch(sides, fragment(sides.before, fb), fragment(sides.after, fa));
+    }
+    // A constant that holds an address, which its bytes do not show.
+    if (kind === 'constants' && inside(b) && inside(a)) {
+      const whole = ({ section, offset }: Place) => ({
+        section,
+        start: offset,
+        end: constantEnd(section, offset),
+      });
+      return sameStretch(sides, fragment(sides.before, whole(b)), fragment(sides.after, whole(a)));
     }
     return (
       b.section.name === a.section.name && b.offset === a.offset && sameSection(sides, b.section, a.section)

@@ -188,6 +188,13 @@ function targetOf(context: ReferenceContext, from: Section, entry: RawReference,
   const isNamed = symbols.type[symbol] !== STT.SECTION;
   const start = isNamed ? symbols.value[symbol] : offset;
   const literal = context.literals.at(section, start);
+  // The bytes of an address are in its relocation. Constants do not lead to constants; that ends a circle of hostile ones.
+  if (literal?.kind === 'constant' && !model.arch.addressTable && model.kindOf(from) !== 'constants') {
+    const addresses = slice(model.references(section), start, start + literal.bytes.length);
+    const [address] = addresses;
+    if (address?.offset === offset && model.arch.poolsAddresses) return address.target;
+    if (address) return { kind: 'place', section, offset };
+  }
   if (literal) return start === offset ? literal : { ...literal, shift: offset - start };
   const named = ofSymbol(symbol);
   if (named) return { kind: 'piece', piece: named, offset: offset - named.start };
@@ -243,10 +250,7 @@ export class Literals {
     if (known) return known;
     const bytes = model.bytes(section);
     if (offset >= bytes.length) return undefined;
-    const end =
-      kind === 'strings'
-        ? stringEnd(bytes, offset, section.entsize)
-        : constantEnd(bytes, offset, Math.max(1, section.entsize));
+    const end = kind === 'strings' ? stringEnd(bytes, offset, section.entsize) : constantEnd(section, offset);
     this.#bytes += end - offset;
     if (this.#bytes > mostLiteralBytes)
       throw new FormatError(
@@ -272,9 +276,10 @@ function latin1(bytes: Uint8Array, start: number, end: number): string {
   return text;
 }
 
-/** Where the constant around `at` ends: what follows is another one's. */
-function constantEnd(bytes: Uint8Array, at: number, width: number): number {
-  return Math.min(bytes.length, at - (at % width) + width);
+/** Where the constant around `at` of a mergeable section ends: what follows is another one's. */
+export function constantEnd({ entsize, size }: Section, at: number): number {
+  const width = Math.max(1, entsize);
+  return Math.min(size, at - (at % width) + width);
 }
 
 /** Where the string that starts at `start` has its terminator, `width` bytes of zero. */
