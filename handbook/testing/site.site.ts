@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { checkModule, showFile } from '@klpkit/author';
+import { checkModule, checkUpgrade, showFile } from '@klpkit/author';
 import { readObjectModel } from '@klpkit/compare';
 import { inTemporaryFolder } from '@klpkit/host';
 import { addKernel } from '@klpkit/kernel';
@@ -162,7 +162,19 @@ describe('the workbench', () => {
   test('opens a kernel image and finds a symbol of it', async () => {
     const { page } = await site.visit('/workbench/');
     const kernel = await addKernel('debian:6.12.117+deb12-amd64');
+    // The page goes on drawing while the worker reads.
+    await page.evaluate(() => {
+      const root = document.querySelector<HTMLElement>('[data-workbench]');
+      const count = () => {
+        if (root?.dataset.state === 'busy')
+          root.dataset.frames = String(Number(root.dataset.frames ?? 0) + 1);
+        requestAnimationFrame(count);
+      };
+      count();
+    });
     const milliseconds = await openInWorkbench(page, [kernel.vmlinuz]);
+    const frames = Number(await page.locator('[data-workbench]').getAttribute('data-frames'));
+    expect(frames, 'frames drawn meanwhile').toBeGreaterThan(5);
     console.log(`workbench: the kernel image ${kernel.release} in ${milliseconds} ms`);
     expect(await page.locator('h2.opened').textContent()).toMatch(/a kernel image$/);
     expect(await page.locator('dd', { hasText: kernel.release }).first().textContent()).toContain(
@@ -210,6 +222,9 @@ describe('the workbench', () => {
       // What only the command line finds is among what the page says that it did not check.
       const more = judgement.findings.filter((_, index) => !held.includes(told[index]));
       expect(more.filter(({ id }) => !unchecked.includes(id))).toEqual([]);
+      await page.locator('.unchecked summary').click();
+      await page.locator('details.calls summary').first().click();
+      await page.locator('.graph rect.marked').first().waitFor();
       expect(await violations(page)).toEqual([]);
       await page.context().close();
     });
@@ -293,6 +308,23 @@ describe('the workbench', () => {
     });
   });
 
+  test('takes files that are dropped', async () => {
+    const { page } = await site.visit('/workbench/');
+    await page.evaluate(async () => {
+      const data = new DataTransfer();
+      for (const name of ['klp102-before.o', 'klp102-after.o'])
+        data.items.add(new File([await (await fetch(`/examples/${name}`)).blob()], name));
+      document
+        .querySelector('[data-part="drop"]')
+        ?.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
+    });
+    expect(await answer(page)).toBeDefined();
+    expect(await page.locator('h2.opened').textContent()).toBe(
+      'klp102-before.o and klp102-after.o, compared',
+    );
+    await page.context().close();
+  });
+
   test('says what happens when one livepatch follows another', async () => {
     const [older, newer] = await Promise.all(
       ['klp216-older.ko', 'klp216-newer.ko'].map(async (name) => ({
@@ -304,6 +336,12 @@ describe('the workbench', () => {
     expect(await visit.page.locator('.verdict').textContent()).toMatch(
       /^the kernel does not enable klp216-newer\.ko/,
     );
+    const upgrade = await checkUpgrade(
+      { file: older.name, bytes: new Uint8Array(older.bytes) },
+      { file: newer.name, bytes: new Uint8Array(newer.bytes) },
+    );
+    expect(await visit.page.locator('.finding').count(), 'as klpkit upgrade').toBe(upgrade.findings.length);
+    expect(await visit.page.locator('dd', { hasText: upgrade.downgrade.what }).count()).toBe(1);
     await visit.page.getByRole('button', { name: 'Turn the two round' }).click();
     await visit.page.locator('h2.opened', { hasText: 'klp216-older.ko after klp216-newer.ko' }).waitFor();
   });
