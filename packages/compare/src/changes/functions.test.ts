@@ -444,6 +444,13 @@ describe('data that functions use', () => {
     expect(why(c, 'get')).toBe('reference: table-0x4 -> table-0x8');
   });
 
+  test('another element of an array of another unit', async () => {
+    const source = (index: string) => `extern int list[]; int pick(void) { return list[${index}]; }`;
+    const c = await comparePair(source('\n#ifdef FIX\n4\n#else\n5\n#endif\n'));
+    expect(why(c, 'pick')).toBe('reference: list (addend 16) -> list (addend 12)');
+    expect(touched(await comparePair(source('5')))).toEqual([]);
+  });
+
   test('a switch table by its content', async () => {
     const source = (fix: string) => `
       #ifdef FIX

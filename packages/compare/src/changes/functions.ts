@@ -4,7 +4,7 @@ import type { ObjectModel, Piece, Target } from '../model/model.ts';
 import { carriedFunctions } from './carried.ts';
 import { coldParentName, isFreshPiece, isPrefixName } from './names.ts';
 import { typeHashOf } from './prefix.ts';
-import { describe, maskField, type Sides, sameForm, sameTarget, withOffset } from './same.ts';
+import { describe, maskField, type Sides, sameForm, sameTarget } from './same.ts';
 import { tableDifference } from './tables.ts';
 import type { Difference, FunctionChange } from './types.ts';
 
@@ -241,8 +241,9 @@ function operandTexts(sides: Sides, b: Operand, a: Operand): { before: string; a
       type === undefined ? 'resolved' : sides.before.arch.relocationName(type);
     return { before: `${was} (${form(b.type)})`, after: `${is} (${form(a.type)})` };
   }
+  // As written: what a PC-relative field counts from is in it.
   if (b.target.kind === 'external' && a.target.kind === 'external')
-    return { before: withOffset(was, b.target.offset), after: withOffset(is, a.target.offset) };
+    return { before: `${was} (addend ${b.target.offset})`, after: `${is} (addend ${a.target.offset})` };
   // Two static variables or clones of one name, or unnamed content that differs.
   return { before: was, after: `another ${is}` };
 }
