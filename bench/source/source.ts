@@ -13,6 +13,7 @@ import { defect, type Outcome, reasonsOf } from '../corpus/outcome.ts';
 import { proveInBatches } from '../corpus/proofs.ts';
 import { sampleOf, shuffled } from '../corpus/sample.ts';
 import { openState } from '../corpus/state.ts';
+import { largeTable } from './large.ts';
 import { type SourceOutcome, tableOf } from './table.ts';
 
 const usage = `usage: npm run bench:source -- --from 6.12.115 --to 6.12.117 …
@@ -31,6 +32,8 @@ const usage = `usage: npm run bench:source -- --from 6.12.115 --to 6.12.117 …
   --per-boot N          livepatches in one boot (default 20)
   --jobs N              compilers at once (default 2)
   --table FILE          the summary, in Markdown
+
+or     npm run bench:source -- --large [--from 6.12.117] [--table FILE]: from patch to folder for large units
 `;
 
 const { values } = parseArgs({
@@ -50,8 +53,15 @@ const { values } = parseArgs({
     'per-boot': { type: 'string', default: '20' },
     jobs: { type: 'string', default: '2' },
     table: { type: 'string' },
+    large: { type: 'boolean', default: false },
   },
 });
+if (values.large) {
+  const text = await largeTable(kernelName(values.from ?? '6.12.117'));
+  if (values.table) await writeFileAtomic(values.table, text);
+  else process.stdout.write(text);
+  process.exit();
+}
 if (!values.from || !values.to) {
   process.stderr.write(usage);
   process.exit(2);

@@ -112,6 +112,24 @@ async function refusal(path: string): Promise<string[]> {
 }
 
 describe('a folder of C', () => {
+  it('has tables that mean the livepatch by THIS_MODULE, whatever the code of a module means by it', async () => {
+    const symbol = { name: '__this_module', object: 'binfmt_misc', sympos: 0 } as const;
+    const path = await folder(
+      {
+        main: 'main.c',
+        symbols: [...manifest.symbols, { ...symbol, kind: 'variable', how: 'klp-relocation' }],
+      },
+      { 'main.c': main, 'status.c': `${status}\nstruct module *owner(void) { return THIS_MODULE; }\n` },
+    );
+    const { module } = await buildFolder(kernel, path);
+    const { klpRelocations, patch } = readLivepatch(module);
+    expect(patch?.objects).toHaveLength(2);
+    const own = klpRelocations.filter(({ name }) => name === '__this_module');
+    expect(own.map(({ patchedObject, target }) => `${patchedObject} ${target}`)).toEqual([
+      'binfmt_misc .text.owner',
+    ]);
+  });
+
   it('becomes a livepatch that refers to private symbols by KLP relocations', async () => {
     const { module, report, findings } = await buildFolder(kernel, await folder());
     expect(findings.filter(({ severity }) => severity !== 'note')).toEqual([]);

@@ -168,8 +168,8 @@ export function resolveFolder(
     const patched = object.source?.object ?? 'vmlinux';
     const renamed = new Map<string, string>();
     for (const name of wanted) {
-      // The livepatch's own, unless the manifest means that of the module whose code this is.
-      if (name === '__this_module' && !listed.has(name)) continue;
+      // The livepatch's own, unless the manifest means that of the module whose code this is; the tables always mean the livepatch.
+      if (name === '__this_module' && (!listed.has(name) || !object.source)) continue;
       // A static call's trampoline and its key belong together.
       const one =
         listed.get(name) ??

@@ -1,4 +1,5 @@
 import type { ObjectModel, Piece } from '@klpkit/compare';
+import { sourceName } from './fates.ts';
 import type { SourcePlan } from './plan.ts';
 
 /** The function of that name. */
@@ -26,4 +27,25 @@ export function pointedOwn(model: ObjectModel, before: ObjectModel, plan: Source
     }
   }
   return found;
+}
+
+/**
+ * Variables that headers bring into a generated object and the kernel has as well: the livepatch would count in its own (KLP123).
+ *
+ * @param isFresh what each copy may have of its own, as flags of what is said once
+ */
+export function splitState(
+  model: ObjectModel,
+  before: ObjectModel,
+  plan: SourcePlan,
+  isFresh: (piece: Piece) => boolean,
+): string[] {
+  const isState = (one: ObjectModel) => (piece: Piece) =>
+    piece.kind === 'object' &&
+    piece.size > 0 &&
+    /^(data|bss)$/.test(one.kindOf(piece.section)) &&
+    !isFresh(piece);
+  const known = new Set(before.pieces.filter(isState(before)).map(({ name }) => sourceName(name)));
+  const found = model.pieces.filter(isState(model)).map(({ name }) => sourceName(name));
+  return [...new Set(found)].filter((name) => known.has(name) && !plan.variables.has(name)).sort();
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pointedOwn } from './pointers.ts';
+import { pointedOwn, splitState } from './pointers.ts';
 import { small } from './testing/small.ts';
 
 const noinline = '#define noinline __attribute__((__noinline__))\n#define used __attribute__((__used__))\n';
@@ -351,6 +351,21 @@ int call(int a) { return a + 1; }
       { files: { 'template.h': header } },
     );
     expect([...pointedOwn(called.object, called.before, called.plan)]).toEqual([]);
+  });
+
+  it('sees state that a header would bring a second time', async () => {
+    const header =
+      'static int hits;\nstatic inline int hit(void) { static int calls; return ++hits + ++calls; }\n';
+    const text =
+      '#include "hits.h"\nint patched(int a) { return hit() + a; }\nint other(void) { return hit(); }\n';
+    const split = async (body: string, fix: string) => {
+      const { object, before, plan, comparison } = await small(...fixed(text, body, fix), {
+        files: { 'hits.h': header },
+      });
+      return splitState(object, before, plan, comparison.isFresh);
+    };
+    expect(await split('hit() + a', 'hit() - a')).toEqual(['calls', 'hits']);
+    expect(await split('hit() + a', 'a')).toEqual([]);
   });
 
   it('takes a function with the heads of all configurations', async () => {

@@ -119,3 +119,27 @@ function moduleKeys(model: ObjectModel, symbols: readonly ManifestSymbol[]): str
   }
   return [...found].sort();
 }
+
+/** Names and positions of the replaced functions in the running kernel; of a function with several names one is listed. */
+export function positionsOf(
+  fates: Fates,
+  resolver: Resolver,
+  unit: string,
+): { known: ReadonlyMap<string, { readonly name: string; readonly sympos: number }>; findings: Finding[] } {
+  const known = new Map<string, { name: string; sympos: number }>();
+  const findings: Finding[] = [];
+  for (const [name, piece] of fates.replaced) {
+    if (name !== piece.name) continue;
+    const location = resolver.position(piece);
+    if (location.kind === 'klp') known.set(name, location);
+    else
+      findings.push({
+        id: 'KLP203',
+        severity: 'error',
+        what: `${name} cannot be found in the shipped kernel: ${location.kind === 'unresolved' ? location.reason : 'it has no position'}`,
+        next: 'check that the source and the kernel are of one version',
+        at: { unit, symbol: name },
+      });
+  }
+  return { known, findings };
+}

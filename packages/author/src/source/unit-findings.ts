@@ -107,3 +107,15 @@ export function pointerFindings(unit: string, pointers: ReadonlySet<string>): Fi
     at: { unit, symbol: name },
   }));
 }
+
+/** Variables of which the livepatch would have its own beside the kernel's. */
+export function stateFindings(unit: string, names: readonly string[]): Finding[] {
+  return names.map((name) => ({
+    id: 'KLP123',
+    severity: 'error' as const,
+    what: `the file for ${unit} has a variable ${name} of its own, which a header brings and the kernel has as well`,
+    why: 'what the kernel has counted or kept in its own would not be seen, and the other way round',
+    next: 'use the binary route, klpkit build, which refers to that of the kernel',
+    at: { unit, symbol: name },
+  }));
+}

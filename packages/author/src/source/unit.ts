@@ -20,8 +20,8 @@ import { isIncludedSource, type Part, readUnitText, type UnitText } from './mode
 import { prefix } from './naming.ts';
 import { ownCode } from './own.ts';
 import { planSource, type SourcePlan } from './plan.ts';
-import { pointedOwn } from './pointers.ts';
-import { findSymbols, type Symbols } from './symbols.ts';
+import { pointedOwn, splitState } from './pointers.ts';
+import { findSymbols, positionsOf, type Symbols } from './symbols.ts';
 import type { Syntax } from './syntax.ts';
 import { startTrimming } from './trim.ts';
 import {
@@ -29,6 +29,7 @@ import {
   keysFinding,
   namesFindings,
   pointerFindings,
+  stateFindings,
   templateFindings,
   withTemplates,
 } from './unit-findings.ts';
@@ -256,7 +257,8 @@ export class UnitSource {
         await trimming?.stop();
         continue;
       }
-      const pointers = pointedOwn(readObjectModel(compiled.object), comparison.before, plan);
+      const model = readObjectModel(compiled.object);
+      const pointers = pointedOwn(model, comparison.before, plan);
       if (!isLast && [...pointers].some((name) => !pointed.has(name))) {
         for (const name of pointers) pointed.add(name);
         await trimming?.stop();
@@ -289,6 +291,7 @@ export class UnitSource {
           ...found,
           ...symbols.findings,
           ...pointerFindings(unit.source, pointers),
+          ...stateFindings(unit.source, splitState(model, comparison.before, plan, comparison.isFresh)),
           ...positions.findings,
           ...(readsKeys ? [keysFinding(unit.source, unit.owner)] : []),
           ...namesFindings(unit.source, plan),
@@ -369,30 +372,6 @@ function failed(unit: string, what: string): UnitResult {
       },
     ],
   };
-}
-
-/** Names and positions of the replaced functions in the running kernel; of a function with several names one is listed. */
-function positionsOf(
-  fates: Fates,
-  resolver: Resolver,
-  unit: string,
-): { known: UnitResult['positions']; findings: Finding[] } {
-  const known = new Map<string, { name: string; sympos: number }>();
-  const findings: Finding[] = [];
-  for (const [name, piece] of fates.replaced) {
-    if (name !== piece.name) continue;
-    const location = resolver.position(piece);
-    if (location.kind === 'klp') known.set(name, location);
-    else
-      findings.push({
-        id: 'KLP203',
-        severity: 'error',
-        what: `${name} cannot be found in the shipped kernel: ${location.kind === 'unresolved' ? location.reason : 'it has no position'}`,
-        next: 'check that the source and the kernel are of one version',
-        at: { unit, symbol: name },
-      });
-  }
-  return { known, findings };
 }
 
 function definedBefore({ pieces }: ObjectModel): string[] {

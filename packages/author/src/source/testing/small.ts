@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { compareObjects, type ObjectModel, readObjectModel } from '@klpkit/compare';
+import { type Comparison, compareObjects, type ObjectModel, readObjectModel } from '@klpkit/compare';
 import { makeResolver } from '../../extract/index.ts';
 import { extractComparison, type SmallKernel } from '../../extract/testing/pair.ts';
 import { type Diagnostic, readDiagnostics } from '../compile.ts';
@@ -38,6 +38,7 @@ export interface Small {
   readonly object: ObjectModel;
   /** The unit before the fix. */
   readonly before: ObjectModel;
+  readonly comparison: Comparison;
   /** Names that the object leaves to others, sorted; what every function has is left out. */
   readonly wants: readonly string[];
 }
@@ -149,6 +150,7 @@ export async function small(before: string, after: string, options: SmallOptions
       written,
       diagnostics,
       before: comparison.before,
+      comparison,
       get object() {
         return model();
       },
