@@ -89,7 +89,8 @@ for (const id of values.kernel) {
         isFailed = true;
         process.stdout.write(formatScenario(result));
       }
-      lines.push(row(undefined, '', undefined, result));
+      const line = row(undefined, '', undefined, result);
+      lines.push(at === owners.indexOf('ready') ? line.replace('|  |', '| of klpkit |') : line);
     });
     lines.push(
       '',
