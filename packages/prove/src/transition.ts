@@ -53,7 +53,7 @@ export async function watchTransition(
     const late = await ask('wait', args, { timeoutMs: stallMs(functions) - quietMs - reasonMs });
     if (late.status !== 0) named = await name(0);
     await debug('-p');
-    if (late.status === 0) return { isOk: true, outcome: 'complete, slowly' };
+    if (late.status === 0) return { isOk: true, outcome: early.length > 0 ? 'complete, slowly' : 'complete' };
     return { isOk: false, outcome: `stuck: ${replyText(late) || replyError(late)}` };
   });
   if (isOk) return true;

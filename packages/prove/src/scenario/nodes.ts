@@ -132,7 +132,7 @@ export function wordsOf(node: Node): string {
 /** A line of the log has a colon and a blank, of which YAML makes a mapping. */
 function meantAsText(node: Node): string | undefined {
   if (!isMap(node) || node.items.length !== 1) return undefined;
-  const [{ key, value }] = node.items as [{ key: Node; value: Node }];
+  const { key, value } = (node as YAMLMap<Node, Node>).items[0] ?? {};
   if (!isScalar(key) || !isScalar(value)) return undefined;
   const text = `${(key as Scalar).value}: ${(value as Scalar).value}`;
   return `in YAML a colon and a blank make a mapping: put the text in quotation marks, ${JSON.stringify(text)}`;

@@ -58,7 +58,7 @@ export async function settle(
     });
   const left = limitMs - (at - early.start) * 1000;
   const late = await session.ask('wait', end, { timeoutMs: Math.max(1, Math.round(left)) });
-  if (late.status === 0) return complete('complete, slowly');
+  if (late.status === 0) return complete(first.length > 0 ? 'complete, slowly' : 'complete');
   const { tasks } = await name(0);
   return { isComplete: false, words: blockerWords(tasks), tasks };
 }
