@@ -3,6 +3,7 @@ import { clearField } from '../arch/fields.ts';
 import type { ObjectModel, Piece, Target } from '../model/model.ts';
 import type { Tables } from '../model/tables.ts';
 import { coldParentName, isFreshPiece, isNumbered, stemOf } from './names.ts';
+import { type Scope, scopesOf } from './scopes.ts';
 import { pairStatics } from './statics.ts';
 import type { Correlation, PairedBy } from './types.ts';
 
@@ -49,6 +50,7 @@ export interface Group {
 export function correlate(before: Side, after: Side): { correlation: Correlation; findings: Finding[] } {
   const pairs = new Pairs();
   pairNames(before.model, after.model, pairs);
+  pairNamesOfFiles(before.model, after.model, pairs);
   pairClones(before.model, after.model, pairs);
   return { correlation: pairs, findings: pairStatics(before, after, pairs) };
 }
@@ -67,6 +69,26 @@ function pairNames(before: ObjectModel, after: ObjectModel, pairs: Pairs): void 
     if (only(before, b.name, b.kind) !== b) continue;
     const a = only(after, b.name, b.kind);
     if (a && !pairs.beforeOf(a)) pairs.add(b, a, 'name');
+  }
+}
+
+/** In an object that was linked of several, local names that the object has more than once and each of its files has once. */
+function pairNamesOfFiles(before: ObjectModel, after: ObjectModel, pairs: Pairs): void {
+  const scopes = scopesOf(before, after);
+  if (!scopes) return;
+  const once = (model: ObjectModel, scope: Scope, isPaired: (piece: Piece) => boolean) => {
+    const found = new Map<string, Piece | undefined>();
+    for (const piece of model.pieces) {
+      if (isPaired(piece) || isNumbered(piece.name) || isFreshPiece(piece)) continue;
+      const key = `${piece.kind} ${piece.name} ${scope(piece)}`;
+      found.set(key, found.has(key) ? undefined : piece);
+    }
+    return found;
+  };
+  const has = once(after, scopes.after, (piece) => pairs.beforeOf(piece) !== undefined);
+  for (const [key, b] of once(before, scopes.before, (piece) => pairs.afterOf(piece) !== undefined)) {
+    const a = has.get(key);
+    if (b && a) pairs.add(b, a, 'name');
   }
 }
 
@@ -145,13 +167,15 @@ export function groupByStem(
   pairs: Pairs,
 ): Group[] {
   const groups = new Map<string, Group>();
+  const scopes = scopesOf(before, after);
   const add = (model: ObjectModel, piece: Piece, side: 'before' | 'after') => {
     if (piece.kind !== kind || isFreshPiece(piece) || !isLive(model, piece)) return;
     const stem = stemOf(piece.name);
-    let group = groups.get(stem);
+    const key = scopes ? `${stem} ${scopes[side](piece)}` : stem;
+    let group = groups.get(key);
     if (!group) {
       group = { stem, before: [], after: [] };
-      groups.set(stem, group);
+      groups.set(key, group);
     }
     group[side].push(piece);
   };
