@@ -5,6 +5,7 @@ import { carriedFunctions } from './carried.ts';
 import { coldParentName, isFreshPiece, isPrefixName } from './names.ts';
 import { typeHashOf } from './prefix.ts';
 import { describe, maskField, type Sides, sameForm, sameTarget } from './same.ts';
+import { scopeOf } from './scopes.ts';
 import { tableDifference } from './tables.ts';
 import type { Difference, FunctionChange } from './types.ts';
 
@@ -43,7 +44,11 @@ function isCode(model: ObjectModel, piece: Piece): boolean {
 
 function parentOf(model: ObjectModel, piece: Piece): Piece | undefined {
   const name = coldParentName(piece.name);
-  return name === undefined ? undefined : model.named(name).find((other) => other.kind === 'function');
+  if (name === undefined) return undefined;
+  const candidates = model.named(name).filter((other) => other.kind === 'function');
+  if (candidates.length < 2) return candidates[0];
+  const scope = scopeOf(model);
+  return candidates.find((other) => scope(other) === scope(piece)) ?? candidates[0];
 }
 
 /** A cold part and its parent refer to places within each other: they change together. */

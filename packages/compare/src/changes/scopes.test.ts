@@ -17,7 +17,7 @@ async function linked(order: readonly string[], fixed?: string): Promise<ObjectM
       order.map(async (unit) => {
         const path = join(folder, `${unit}.o`);
         const source = `asm(".file \\"${unit}.c\\"");
-          static int state; static noinline int helper(int n) { state += n; return external(n)
+          static int state; static noinline int helper(int n) { state += n; if (unlikely(n == 5)) { cold_external("a"); cold_external("b"); } return external(n)
           #ifdef FIX
           + 7
           #endif
@@ -39,8 +39,9 @@ test.each(['one', 'two'])('a local function of several is that of its file: %s',
   const before = await linked(['one', 'two']);
   expect(before.named('helper')).toHaveLength(2);
   const c = compareObjects(before, await linked(['one', 'two'], fixed));
-  expect(touched(c)).toEqual(['helper changed']);
-  const helper = c.functions.find(({ status }) => status === 'changed');
+  // With the unlikely part of its own file, and no other.
+  expect(touched(c)).toEqual(['helper changed', 'helper.cold changed']);
+  const helper = c.functions.find(({ name, status }) => name === 'helper' && status === 'changed');
   const calls = (model: ObjectModel) =>
     model
       .referencesOf(model.named(`entry_${fixed}`)[0])

@@ -18,6 +18,11 @@ export function scopesOf(
   return { before: had.scope, after: has.scope };
 }
 
+/** Which source each local name of one object belongs to. */
+export function scopeOf(model: ObjectModel): Scope {
+  return filesOf(model).scope;
+}
+
 interface Files {
   readonly names: ReadonlySet<string>;
   readonly scope: Scope;
