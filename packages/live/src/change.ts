@@ -7,7 +7,7 @@ import { insmod, rmmod } from './kmod.ts';
 import { openLog } from './log.ts';
 import { type Machine, readNames, readText, writeText } from './machine.ts';
 import { type LiveLivepatch, type LiveStatus, livepatchFolder, readStatus } from './status.ts';
-import { taskWords } from './tasks.ts';
+import { readLoadingTask, type Task, taskWords } from './tasks.ts';
 import { stalled, type WatchOptions, watchTransition } from './watch.ts';
 
 /** How a change of what is in force is carried out. */
@@ -148,7 +148,8 @@ export function loadObstacles(
  * Loads a livepatch, waits for the end of its transition, and takes it back when that does not come in time.
  *
  * @throws {LoadFailed} when the kernel refuses the module, with what it logged
- * @throws {Refusal} when the transition stalls (`stuck-transition`), or nothing was enabled (`not-enabled`)
+ * @throws {Refusal} when loading does not come back (`load-hangs`), when the transition stalls (`stuck-transition`), or nothing was enabled
+ *   (`not-enabled`)
  */
 export async function loadLivepatch(
   machine: Machine,
@@ -163,7 +164,9 @@ export async function loadLivepatch(
     const { errno, said } = await inTemporaryFolder('klpkit-load-', async (folder) => {
       const path = join(folder, `${name}.ko`);
       await writeFile(path, bytes);
-      return insmod(path, options.signal);
+      const answer = await insmod(path, options.limitMs, options.signal);
+      if (!answer) throw new Refusal([loadHangs(name, options.limitMs, readLoadingTask(machine, path))]);
+      return answer;
     });
     if (errno !== '') throw new LoadFailed(errno, said.replace(/^.*insmod-?\S*\//, ''), log.take());
     options.onStep?.(`${name}: patching`);
@@ -263,6 +266,18 @@ export async function unloadLivepatch(
   const problem = await release(machine, name, options.signal);
   if (problem) throw new Refusal([problem]);
   return changed ?? { ms: 0, log: [] };
+}
+
+/** What is said of a module whose init does not come back. */
+function loadHangs(name: string, limitMs: number, task: Task | undefined): Finding {
+  return {
+    id: 'load-hangs',
+    severity: 'error',
+    what: `loading ${name} did not come back in ${Math.round(limitMs / 1000)} s${task ? `: ${taskWords(task)}` : ''}`,
+    why: 'its init or a callback of it waits in the kernel, where nothing can end it; until it is done no livepatch can be loaded or disabled',
+    next: 'see what it waits for; if that never comes, only a reboot helps',
+    ...(task && { evidence: [[taskWords(task), ...task.stack.slice(0, 12)].join('\n  ')] }),
+  };
 }
 
 function stateOf(machine: Machine, name: string): Pick<Changed, 'livepatch'> {

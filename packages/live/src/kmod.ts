@@ -44,18 +44,41 @@ export interface KmodAnswer {
   readonly said: string;
 }
 
-async function call(argv: readonly string[], signal: AbortSignal | undefined): Promise<KmodAnswer> {
-  const { code, stdout, stderr } = await run(argv, { check: false, signal });
-  const said = `${stderr}${stdout}`.trim();
+/** Exit code of {@link beside} for what has not come back. */
+const hanging = 124;
+
+/**
+ * Runs a program and waits for it, but not for ever: what hangs in the kernel no signal ends, and whoever waits for it hangs as well. Its
+ * output goes to a file, so that nothing of it is left with the caller.
+ */
+const beside = `out=$1; left=$2; shift 2
+( "$@" >"$out" 2>&1; echo $? >"$out.code" ) </dev/null >/dev/null 2>&1 &
+while [ ! -s "$out.code" ] && [ "$left" -gt 0 ]; do sleep 0.05; left=$((left-1)); done
+cat "$out"
+[ -s "$out.code" ] || exit ${hanging}
+exit "$(cat "$out.code")"`;
+
+/**
+ * Loads a module file by insmod; `undefined` when that has not come back within the limit, and goes on.
+ *
+ * @param path in a folder where a file may be put beside it
+ */
+export async function insmod(
+  path: string,
+  limitMs: number,
+  signal?: AbortSignal,
+): Promise<KmodAnswer | undefined> {
+  const rounds = `${Math.ceil(limitMs / 50)}`;
+  const argv = ['sh', '-c', beside, 'sh', `${path}.out`, rounds, ...findTool('insmod'), path];
+  const { code, stdout } = await run(argv, { check: false, signal });
+  if (code === hanging) return undefined;
+  const said = stdout.trim();
   return { errno: code === 0 ? '' : (errnoInWords(said) ?? 'unknown'), said };
 }
 
-/** Loads a module file by insmod. */
-export function insmod(path: string, signal?: AbortSignal): Promise<KmodAnswer> {
-  return call([...findTool('insmod'), path], signal);
-}
-
 /** Removes a module by rmmod. */
-export function rmmod(name: string, signal?: AbortSignal): Promise<KmodAnswer> {
-  return call([...findTool('rmmod'), name], signal);
+export async function rmmod(name: string, signal?: AbortSignal): Promise<KmodAnswer> {
+  const { code, stdout, stderr } = await run([...findTool('rmmod'), name], { check: false, signal });
+  const said = `${stderr}${stdout}`.trim();
+  return { errno: code === 0 ? '' : (errnoInWords(said) ?? 'unknown'), said };
 }

@@ -73,6 +73,8 @@ const script: Readonly<Record<string, string | readonly string[]>> = {
   woken: ['unload', 'livepatch_sleeper'],
   last: ['unload', 'livepatch_second'],
   empty: ['status', '--json'],
+  // Last: nothing more can be done with livepatches in that kernel.
+  hung: ['load', '/lp/blocks.ko', '--time-limit', '3'],
 };
 
 let kernel: Kernel;
@@ -102,6 +104,10 @@ beforeAll(async () => {
     await made('sleeper', {
       ...show('sleeper'),
       code: `#include <linux/delay.h>\nint replacement(struct seq_file *m, void *v) { ${sleeper} return 0; }`,
+    }),
+    await made('blocks', {
+      ...show('blocks'),
+      prePatch: 'int before(struct klp_object *obj) { msleep(100000000); return 0; }',
     }),
     await made('stuck', {
       name: 'livepatch_stuck',
@@ -248,6 +254,13 @@ describe('load on a running machine', () => {
     expect(stuck.evidence[0]).toContain('\n  kthread+0x');
     expect(reversed).toMatchObject({ id: 'transition-reversed', severity: 'note' });
     expect(result('afterStuck').stdout).toBe('livepatch_first\nlivepatch_second\n0\n');
+  });
+
+  it('does not wait for ever for a module that hangs as it is loaded, and names the task', () => {
+    expect(result('hung').code).toBe(1);
+    expect(result('hung').stderr).toMatch(
+      /error load-hangs: loading livepatch_blocks did not come back in 3 s: \w+:\d+, which sleeps in msleep\n/,
+    );
   });
 
   it('lets a stalled transition go on if told to, and refuses others meanwhile', () => {

@@ -57,6 +57,24 @@ export function readBlockingTasks(
   return { tasks, isReadable };
 }
 
+/** The task of insmod that loads a module file. */
+export function readLoadingTask(machine: Machine, path: string): Task | undefined {
+  for (const pid of (readNames(machine, 'proc', 'folders') ?? []).filter((name) => /^\d+$/.test(name))) {
+    const folder = `proc/${pid}`;
+    const argv = (readText(machine, folder, 'cmdline') ?? '').split('\0').filter((word) => word !== '');
+    // A shell that waits for it has more words.
+    if (argv.at(-1) !== path || argv.length > 3) continue;
+    const name = plain(readText(machine, folder, 'comm') ?? '');
+    return {
+      pid: Number(pid),
+      tid: Number(pid),
+      name,
+      stack: stackOf(readText(machine, folder, 'stack') ?? ''),
+    };
+  }
+  return undefined;
+}
+
 /** The lines of `/proc/PID/stack` without their addresses. */
 function stackOf(text: string): string[] {
   return text
