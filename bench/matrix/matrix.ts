@@ -118,7 +118,8 @@ async function makeCache(place: string): Promise<string> {
   for (const name of ['kernels', 'sources', 'debs', 'userland'])
     await symlink(join(cacheRoot(), name), join(cache, 'klpkit', name));
   await cp(join(cacheRoot(), 'prove'), join(cache, 'klpkit/prove'), { recursive: true });
-  if (place !== 'first')
+  if (place === 'first') await mkdir(join(cache, 'klpkit/objects'));
+  else
     await cp(join(folder, 'first.cache/klpkit/objects'), join(cache, 'klpkit/objects'), { recursive: true });
   return cache;
 }
@@ -140,7 +141,9 @@ function start(args: readonly string[], cache: string): ChildProcess & { said: s
   return child;
 }
 
-const placesOf = (place: string) => ['--state', `${place}.state`, '--store', `${place}.store`];
+function placesOf(place: string): string[] {
+  return ['--state', `${place}.state`, '--store', `${place}.store`];
+}
 
 /** A run of the matrix, from its command to its end, and then a release of what it gave. */
 async function take(place: string, what: string, cache: string, more: readonly string[] = []): Promise<Run> {
