@@ -36,7 +36,7 @@ export const kernelFaults: readonly Fault[] = [
     severity: 'error',
     pattern: /^BUG: kernel NULL pointer dereference, address: (?<address>[0-9a-f]+)/,
     what: 'oops: the kernel followed a null pointer (address {address})',
-    next: 'RIP and Call Trace in the log say where; a function of the livepatch carries its name in brackets',
+    next: 'RIP and Call Trace in the log say where; a function of the livepatch carries its name in brackets, and klpkit check finds KLP relocations that are never applied',
   },
   {
     id: 'page-fault',

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+#include "livepatch.h"
+LIVEPATCH_MARKS("calls");
+/* Calls what becomes a KLP symbol. */
+extern void ext(void);
+int new_show(void *m, void *v) { ext(); return 0; }
+static struct klp_func funcs[] = { { "cmdline_proc_show", new_show }, { } };
+static struct klp_object objs[] = { { NULL, funcs }, { } };
+static struct klp_patch patch = { &__this_module, objs };
+static int __init start(void) { return klp_enable_patch(&patch); }
+module_init(start);
+static void __exit stop(void) { }
+module_exit(stop);
