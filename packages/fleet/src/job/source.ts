@@ -33,8 +33,12 @@ export async function makeFromSource(
     for (const [path, text] of source.files) await writeFile(join(folder, path), text);
     const { overrides, signal } = options;
     const built = await buildFolder(kernel, folder, { overrides, signal });
-    // The manifest has the kernel's name and positions of symbols, which a reviewer of the C need not read again.
-    const texts = [...source.files].filter(([path]) => path.endsWith('.c')).sort();
+    // What a reviewer of the C need not read again: the manifest, which has the kernel and positions of symbols, and comments, which
+    // have the fix's subject.
+    const texts = [...source.files]
+      .filter(([path]) => path.endsWith('.c'))
+      .sort()
+      .map(([path, text]) => `${path}\n${text.replace(/^[ \t]*\/\*[\s\S]*?\*\/[ \t]*\n/gm, '')}`);
     return {
       outcome: 'built',
       ko: built.module,
@@ -42,7 +46,7 @@ export async function makeFromSource(
       report: built.report,
       details: [],
       findings: [...source.findings, ...built.findings],
-      sourceKey: contentKey(...texts.flat()),
+      sourceKey: contentKey(...texts),
     };
   });
 }
