@@ -56,10 +56,10 @@ describe('klpkit compare', () => {
   it('tells with a kernel who else relies on changed types, constants and prototypes', async () => {
     const source = `
       #ifdef FIX
-      #define MORE(x) x
+      #define MORE(...) __VA_ARGS__
       typedef long num;
       #else
-      #define MORE(x)
+      #define MORE(...)
       typedef int num;
       #endif
       struct path { void *mnt; void *dentry; MORE(int more;) };
