@@ -36,18 +36,17 @@ describe('code blocks of the handbook', async () => {
     expect(reasons.length, 'blocks that are shown only').toBeLessThan(5);
   });
 
-  test('files are used by a command of their page', () => {
+  test('files are used by a command of their page, or by a file that is', () => {
     for (const { slug, block } of all) {
       if (block.type !== 'file') continue;
       const page = pages.find((one) => one.slug === slug);
-      const commands = (page?.blocks ?? []).flatMap((one) =>
-        one.type === 'console' ? one.steps.map(({ command }) => command) : [],
-      );
+      const users = (page?.blocks ?? []).flatMap((one) => {
+        if (one.type === 'console') return one.steps.map(({ command }) => command);
+        return one.type === 'file' && one !== block ? [one.text] : [];
+      });
       const parts = block.name.split('/');
-      const isUsed = commands.some((command) =>
-        parts.some((part) => command.includes(part.replace(/\.c$/, ''))),
-      );
-      expect(isUsed, `${slug}:${block.line}: no command uses ${block.name}`).toBe(true);
+      const isUsed = users.some((text) => parts.some((part) => text.includes(part.replace(/\.c$/, ''))));
+      expect(isUsed, `${slug}:${block.line}: nothing uses ${block.name}`).toBe(true);
     }
   });
 });
