@@ -45,7 +45,7 @@ describe('code blocks of the handbook', async () => {
         return one.type === 'file' && one !== block ? [one.text] : [];
       });
       const parts = block.name.split('/');
-      const isUsed = users.some((text) => parts.some((part) => text.includes(part.replace(/\.c$/, ''))));
+      const isUsed = users.some((text) => parts.some((part) => text.includes(part.replace(/\.\w+$/, ''))));
       expect(isUsed, `${slug}:${block.line}: nothing uses ${block.name}`).toBe(true);
     }
   });
