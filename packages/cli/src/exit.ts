@@ -1,8 +1,9 @@
 /** Exit codes of the command; scripts rely on them. */
 export const Exit = {
   done: 0,
-  /** Findings of severity error, a refused build, a failed proof, a file that is not what it should be. */
+  /** Findings of severity error, a refused build, a failed proof. */
   findings: 1,
+  /** Wrong usage, or a file that is not what it should be. */
   usage: 2,
   /** The machine lacks something: a program, space, a package source. */
   environment: 3,

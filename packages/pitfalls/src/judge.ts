@@ -1,8 +1,8 @@
 import type { Finding } from '@klpkit/findings';
-import { pitfalls } from './all.ts';
+import { pitfallOf, pitfalls } from './all.ts';
 import type { LivepatchEvidence, UnitEvidence } from './evidence.ts';
 import { isUnderstood } from './operands.ts';
-import type { LivepatchNeed, Observation, Pitfall, Rule, UnitNeed } from './pitfall.ts';
+import type { LivepatchNeed, Observation, Pitfall, Rule, Step, UnitNeed } from './pitfall.ts';
 
 /** What the rules say. */
 export interface Judgement {
@@ -44,7 +44,7 @@ function judge<Evidence, Need extends UnitNeed | LivepatchNeed>(
   ruleOf: (pitfall: Pitfall) => Rule<Evidence, Need> | undefined,
   missing: ReadonlySet<UnitNeed | LivepatchNeed>,
 ): Judgement {
-  const findings = [...found];
+  const findings = found.map(withStep);
   const unchecked: Unchecked[] = [];
   for (const pitfall of pitfalls) {
     const rule = ruleOf(pitfall);
@@ -57,6 +57,22 @@ function judge<Evidence, Need extends UnitNeed | LivepatchNeed>(
     for (const observation of rule.find(evidence)) findings.push(numbered(pitfall, observation));
   }
   return { findings: worstFirst(findings), unchecked };
+}
+
+/** What each step of a build works on, for findings that do not say it themselves. */
+const worksOn: Readonly<Record<Step, string>> = {
+  read: 'the patch',
+  match: 'code of the shipped kernel',
+  compare: 'objects before and after the fix',
+  extract: 'objects before and after the fix',
+  finish: 'the finished module',
+  rules: 'klp structures of the livepatch',
+  prove: 'log of the kernel',
+};
+
+function withStep(finding: Finding): Finding {
+  const [step] = pitfallOf(finding.id)?.foundBy ?? [];
+  return finding.evidence || step === undefined ? finding : { ...finding, evidence: [worksOn[step]] };
 }
 
 function numbered({ id, severity }: Pitfall, observation: Observation): Finding {

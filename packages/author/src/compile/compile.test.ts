@@ -386,7 +386,8 @@ test('arguments: debug information off or on, sections for all but exact, paths 
     );
   expect(of('after')).toEqual([
     'gcc',
-    '-I/view/b',
+    // As Kbuild spells it: `__FILE__` of a header has it.
+    '-I/view/a/../b',
     '-I/src-build/c',
     '-DX=/view/y',
     '/view',

@@ -25,8 +25,8 @@ export const workerCommand = buildCommand<Flags, [], Context>({
     brief: 'Do jobs of a matrix from a queue, until ended by Ctrl-C',
     fullDescription: [
       'Takes builds and proofs from a queue in Redis, does them on this machine, and puts what came out into the store that it',
-      'shares with the matrix. It takes jobs of its own version only, and of kernels that are in its cache. A job that fails for',
-      'want of something, room or a program say, is offered again to others, while this worker rests.',
+      'shares with the matrix. It takes jobs of its own version only, and of kernels that are in its cache. A job that fails',
+      'for want of something, room or a program say, is offered again to others, while this worker rests.',
       '',
       'The password of the queue is read from KLPKIT_QUEUE_PASSWORD; endpoint, region and keys of an s3:// store from the usual',
       'variables: AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE. A',

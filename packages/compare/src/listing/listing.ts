@@ -145,7 +145,7 @@ function keyOf(model: ObjectModel, self: Piece, target: Target, nameOf: (piece: 
       return target.piece === self ? 'self' : `p${stemOf(nameOf(target.piece))}+${target.offset}`;
     case 'string':
     case 'constant':
-      return `c${target.bytes}`;
+      return `c${target.bytes}+${target.shift ?? 0}`;
     case 'place':
       return model.kindOf(target.section) === 'fragments'
         ? target.section.name

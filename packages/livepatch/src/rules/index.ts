@@ -1,5 +1,6 @@
 import type { Finding } from '@klpkit/findings';
 import type { Livepatch } from '../read-types.ts';
+import { withEvidence } from './evidence.ts';
 import type { KernelFacts } from './facts.ts';
 import { moduleRules } from './module.ts';
 import { relocationRules } from './relocations.ts';
@@ -17,8 +18,8 @@ export { positionFinding } from './position.ts';
  */
 export function checkRules(livepatch: Livepatch, kernel: KernelFacts = {}): Finding[] {
   return [
-    ...moduleRules(livepatch, kernel),
-    ...structureRules(livepatch, kernel),
-    ...relocationRules(livepatch, kernel),
+    ...moduleRules(livepatch, kernel).map((finding) => withEvidence('module', finding)),
+    ...structureRules(livepatch, kernel).map((finding) => withEvidence('structures', finding)),
+    ...relocationRules(livepatch, kernel).map((finding) => withEvidence('relocations', finding)),
   ];
 }

@@ -22,7 +22,7 @@ export const livepatchFaults: readonly Fault[] = [
     errno: 'EINVAL',
     pattern: /^livepatch: unresolvable ambiguity for symbol '(?<symbol>.*)' in object '(?<object>.*)'/,
     what: "several symbols are called '{symbol}', and the livepatch does not say which",
-    next: 'give old_sympos: the place among the symbols of that name, counted from 1 by address',
+    next: 'give old_sympos: the place among the symbols of that name, counted from 1: by address in vmlinux, by the symbol table in a module',
   },
   {
     id: 'sympos-too-large',
@@ -78,7 +78,7 @@ export const livepatchFaults: readonly Fault[] = [
     errno: 'ENOEXEC',
     pattern: /(?:Skipping invalid|Invalid) relocation target, existing value is nonzero/,
     what: 'the bytes that a relocation is to fill are not zero',
-    why: 'kernels before 6.2 or so do not clear KLP relocations when their target module is unloaded, and refuse it at its next load; else the livepatch was written so',
+    why: 'kernels such as 6.1 do not clear KLP relocations when their target module is unloaded, and refuse it at its next load; else the livepatch was written so',
     next: 'on an old kernel do not unload the target while the livepatch is there; else rebuild the livepatch',
   },
   {
