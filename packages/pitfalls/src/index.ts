@@ -9,7 +9,14 @@ export {
   replacements,
   type UnitEvidence,
 } from './evidence.ts';
-export { assessUnit, checkLivepatch, type Judgement, type Unchecked, worstFirst } from './judge.ts';
+export {
+  assessUnit,
+  checkLivepatch,
+  type Judgement,
+  type Unchecked,
+  withStepEvidence,
+  worstFirst,
+} from './judge.ts';
 export type { LivepatchNeed, Observation, Pitfall, Review, Rule, Step, UnitNeed } from './pitfall.ts';
 export { type KnownKernel, objectsOf, readEvidence } from './read.ts';
 export { shadowUses } from './shadow.ts';

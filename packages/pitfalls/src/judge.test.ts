@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { unitCase } from '../testing/case.ts';
 import { checkCase, smallKernel } from '../testing/livepatch.ts';
 import { pitfallOf } from './all.ts';
-import { assessUnit, type UnitEvidence, worstFirst } from './index.ts';
+import { assessUnit, type UnitEvidence, withStepEvidence, worstFirst } from './index.ts';
 import { folderOf } from './pages.ts';
 
 const pitfall = pitfallOf('KLP402');
@@ -51,4 +51,14 @@ test('a rule that lacks something is unchecked, and checked when it is there', a
   expect(await unchecked({ kernel: smallKernel({ objects: { vmlinux: ['t poller'] } }) })).not.toContain(
     'KLP203',
   );
+});
+
+test('says what a finding of a step rests on, once, and leaves what says so itself', () => {
+  const found = { id: 'KLP501', severity: 'error', what: 'a value changes' } as const;
+  expect(pitfallOf('KLP501')?.foundBy).toEqual(['compare']);
+  expect(withStepEvidence([found, { ...found, evidence: ['DWARF'] }, { ...found, id: 'units' }])).toEqual([
+    { ...found, evidence: ['objects before and after the fix'] },
+    { ...found, evidence: ['DWARF'] },
+    { ...found, id: 'units' },
+  ]);
 });

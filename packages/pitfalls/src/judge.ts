@@ -44,7 +44,7 @@ function judge<Evidence, Need extends UnitNeed | LivepatchNeed>(
   ruleOf: (pitfall: Pitfall) => Rule<Evidence, Need> | undefined,
   missing: ReadonlySet<UnitNeed | LivepatchNeed>,
 ): Judgement {
-  const findings = found.map(withStep);
+  const findings = [...found];
   const unchecked: Unchecked[] = [];
   for (const pitfall of pitfalls) {
     const rule = ruleOf(pitfall);
@@ -70,9 +70,12 @@ const worksOn: Readonly<Record<Step, string>> = {
   prove: 'log of the kernel',
 };
 
-function withStep(finding: Finding): Finding {
-  const [step] = pitfallOf(finding.id)?.foundBy ?? [];
-  return finding.evidence || step === undefined ? finding : { ...finding, evidence: [worksOn[step]] };
+/** Findings of the steps of a build, each with what it rests on where it does not say so itself. */
+export function withStepEvidence(findings: readonly Finding[]): Finding[] {
+  return findings.map((finding) => {
+    const [step] = pitfallOf(finding.id)?.foundBy ?? [];
+    return finding.evidence || step === undefined ? finding : { ...finding, evidence: [worksOn[step]] };
+  });
 }
 
 function numbered({ id, severity }: Pitfall, observation: Observation): Finding {

@@ -3,7 +3,7 @@ import { type Finding, Refusal, UsageError } from '@klpkit/findings';
 import { inTemporaryFolder } from '@klpkit/host';
 import { type Kernel, kernelConfig, type Unit, unitKey } from '@klpkit/kernel';
 import { type LivepatchPlan, longestObjectName } from '@klpkit/livepatch';
-import { assessUnit, type Unchecked, worstFirst } from '@klpkit/pitfalls';
+import { assessUnit, type Unchecked, withStepEvidence, worstFirst } from '@klpkit/pitfalls';
 import { assertCompiler, type CompiledUnit, compileAll, compileUnit } from '../compile/index.ts';
 import type { Extraction } from '../extract/index.ts';
 import { finishModule } from '../finish/index.ts';
@@ -131,7 +131,7 @@ class Build {
       ko: finished.ko,
       report,
       details,
-      findings: withOverrides(this.#findings, this.#overrides),
+      findings: withStepEvidence(withOverrides(this.#findings, this.#overrides)),
       steps: this.#steps,
     };
   }
@@ -147,7 +147,7 @@ class Build {
       const findings = withOverrides(error.findings, this.#overrides);
       return {
         verdict: 'refused',
-        findings: worstFirst(findings),
+        findings: worstFirst(withStepEvidence(findings)),
         unchecked: [],
         report: undefined,
         steps: this.#steps,
@@ -162,7 +162,7 @@ class Build {
       : this.#report(judged, await this.#twins(judged.fix, judged.units)).report;
     return {
       verdict: verdictOf(findings, isNothing),
-      findings: worstFirst(findings),
+      findings: worstFirst(withStepEvidence(findings)),
       unchecked: judged.unchecked,
       report,
       steps: this.#steps,
