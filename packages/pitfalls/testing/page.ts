@@ -73,7 +73,8 @@ export function shell(
     const path = [join(import.meta.dirname, 'bin'), process.env.PATH].join(delimiter);
     const env = { PATH: path, LC_ALL: 'C', HOME: process.env.HOME, COLUMNS: '110', NO_COLOR: '1', ...more };
     const options = { cwd, env, timeout: timeoutMs, maxBuffer: 16 * 1024 * 1024 };
-    execFile('bash', ['-c', `{ ${command}\n} 2>&1`], options, (error, stdout) => {
+    // Without --norc bash takes the pipe from Node, a socket, for a remote shell's and runs the user's ~/.bashrc first.
+    execFile('bash', ['--norc', '-c', `{ ${command}\n} 2>&1`], options, (error, stdout) => {
       // Pages show commands that fail as well; one that was killed shows nothing.
       if (error?.killed) reject(error);
       else resolve(stdout === '' || stdout.endsWith('\n') ? stdout : `${stdout}\n`);
