@@ -55,7 +55,7 @@ export function changeSet(ko: Uint8Array): ChangeSet {
       });
     relocations.set(section.info, list);
   }
-  const place = { elf, symbols, relocations };
+  const place: Place = { elf, symbols, relocations, data: new Map() };
   const functions: NormalFunction[] = [];
   const replacing = new Set<number>();
   for (const { name: object, functions: patched } of livepatch.patch?.objects ?? [])
@@ -82,6 +82,8 @@ interface Place {
   readonly symbols: SymbolTable;
   /** By the section that they change. */
   readonly relocations: ReadonlyMap<number, readonly Relocation[]>;
+  /** Digests of data that were made, by section: in a linked module most references lead to a few large ones. */
+  readonly data: Map<number, string>;
 }
 
 interface Relocation {
@@ -130,7 +132,8 @@ function indexOf(symbols: SymbolTable, name: string): number {
 }
 
 /** A reference without what differs from kernel to kernel: by name, or by what it points at. */
-function targetOf({ elf, symbols, relocations }: Place, { symbol, addend }: Relocation): string {
+function targetOf(place: Place, { symbol, addend }: Relocation): string {
+  const { elf, symbols } = place;
   const name = symbols.name(symbol);
   const klp = /^\.klp\.sym\.([^.]+)\.(.*),\d+$/.exec(name);
   if (klp) return `${klp[1]}:${klp[2]}+${addend}`;
@@ -148,18 +151,22 @@ function targetOf({ elf, symbols, relocations }: Place, { symbol, addend }: Relo
   }
   if (symbols.type[symbol] !== STT.SECTION || !section) {
     const isData = isOwn && symbols.type[symbol] === STT.OBJECT && section.type === SHT.PROGBITS;
-    return `${plainName(name)}+${addend}${isData ? ` ${dataDigest(elf, section, relocations)}` : ''}`;
+    return `${plainName(name)}+${addend}${isData ? ` ${dataDigest(place, section)}` : ''}`;
   }
-  return `${plainName(section.name)}${section.type === SHT.PROGBITS ? ` ${dataDigest(elf, section, relocations)}` : ''}`;
+  return `${plainName(section.name)}${section.type === SHT.PROGBITS ? ` ${dataDigest(place, section)}` : ''}`;
 }
 
 /** Digest of the data of a section of its own; of what relocations fill in only that there is something. */
-function dataDigest(elf: Place['elf'], section: Section, relocations: Place['relocations']): string {
+function dataDigest({ elf, relocations, data }: Place, section: Section): string {
   if ((section.flags & SHF.EXECINSTR) !== 0) return '';
+  const known = data.get(section.index);
+  if (known !== undefined) return known;
   const bytes = sectionBytes(elf, section).slice();
   for (const { offset, type } of relocations.get(section.index) ?? [])
     bytes.fill(0, offset, offset + (wide.has(type) ? 8 : 4));
-  return contentKey(bytes);
+  const digest = contentKey(bytes);
+  data.set(section.index, digest);
+  return digest;
 }
 
 /** A name without the number that the compiler made it unique by. */
