@@ -1,4 +1,4 @@
-import { type ElfFile, type Section, SHT, sectionBytes } from '@klpkit/formats';
+import { type ElfFile, SHT, sectionBytes, sectionPart } from '@klpkit/formats';
 import { archOf } from '../arch/arch.ts';
 import { sectionAt } from '../shipped/image.ts';
 import type { SymbolizedImage } from '../shipped/types.ts';
@@ -55,8 +55,7 @@ export function listShipped({ elf, symbols }: SymbolizedImage, index: number): S
   const arch = archOf(elf);
   const nameAt = (address: number): string => {
     const at = symbols.indexAt(address);
-    const string =
-      at >= 0 && symbols.address[at] === address ? undefined : textAt(elf.sections, elf, address);
+    const string = at >= 0 && symbols.address[at] === address ? undefined : textAt(elf, address);
     if (string !== undefined) return string;
     if (at < 0) return `0x${BigInt.asUintN(64, BigInt(address)).toString(16)}`;
     const distance = address - symbols.address[at];
@@ -89,14 +88,12 @@ export function listShipped({ elf, symbols }: SymbolizedImage, index: number): S
 }
 
 /** A string constant at an address, as the listing of an object shows it. */
-function textAt(sections: readonly Section[], elf: ElfFile, address: number): string | undefined {
-  const section = sections.find(
+function textAt(elf: ElfFile, address: number): string | undefined {
+  const section = elf.sections.find(
     (one) => one.name === '.rodata' && one.address <= address && address < one.address + one.size,
   );
   if (!section) return undefined;
-  const bytes = sectionBytes(elf, section)
-    .subarray(address - section.address)
-    .subarray(0, 200);
+  const bytes = sectionPart(elf, section, address - section.address, 200);
   const end = bytes.indexOf(0);
   if (end < 4) return undefined;
   const text = new TextDecoder('latin1').decode(bytes.subarray(0, end));
