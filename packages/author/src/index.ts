@@ -3,7 +3,7 @@ export * from './build/index.ts';
 export { type Compilation, type CompiledUnit, compileUnit } from './compile/index.ts';
 export * from './convert/index.ts';
 export { buildFromC, type FinishedModule, finishModule, type SourceRequest } from './finish/index.ts';
-export type { PatchText } from './fix/index.ts';
+export { type PatchText, readFix } from './fix/index.ts';
 export * from './folder/index.ts';
 export {
   type CheckedModule,

@@ -3,11 +3,23 @@ import { constants } from 'node:os';
 import './start.js';
 
 const { main } = await import('./main.ts');
+const { Exit } = await import('./exit.ts');
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+/** Comes at the first of the signals, where a command has asked for it. */
+const first = new AbortController();
+let isAskedFor = false;
+let ending: number | undefined;
+
 for (const signal of signals)
   process.on(signal, () => {
+    if (isAskedFor && ending === undefined) {
+      ending = 128 + constants.signals[signal];
+      process.stderr.write('klpkit: ends; once more ends it at once\n');
+      first.abort(new DOMException('interrupted', 'AbortError'));
+      return;
+    }
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
     process.stderr.write(
       `klpkit: interrupted${signal === 'SIGINT' ? '' : ` by ${signal}`}; nothing half-written is left\n`,
@@ -22,8 +34,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await main(process.argv.slice(2), {
+const code = await main(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
+  firstInterrupt: () => {
+    isAskedFor = true;
+    return first.signal;
+  },
 });
+process.exitCode = code === Exit.interrupted ? (ending ?? code) : code;

@@ -18,6 +18,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Ends long work early. */
   readonly signal?: AbortSignal;
+  /** Has the first Ctrl-C give this signal instead of ending the process; the second one ends it. */
+  readonly firstInterrupt?: () => AbortSignal;
 }
 
 /** Roles of text; see {@link Context.paint}. */
@@ -38,6 +40,7 @@ export class Context implements CommandContext {
   readonly progress: ProgressView;
   readonly signal: AbortSignal | undefined;
   readonly env: Io['env'];
+  readonly #firstInterrupt: Io['firstInterrupt'];
   /** The subcommand that runs, as it is typed: `kernel add`. */
   command = '';
   /** True with `--json`: standard output then holds one JSON document and nothing else. */
@@ -48,7 +51,13 @@ export class Context implements CommandContext {
     this.process = { stdout: io.stdout, stderr: io.stderr };
     this.progress = new ProgressView(io.stderr);
     this.signal = io.signal;
+    this.#firstInterrupt = io.firstInterrupt;
     this.env = io.env;
+  }
+
+  /** For a command that puts something in order when it is interrupted: what others wait for, say. */
+  firstInterrupt(): AbortSignal | undefined {
+    return this.signal ?? this.#firstInterrupt?.();
   }
 
   /** Columns for text; 100 where there is no terminal. */

@@ -29,8 +29,8 @@ beforeEach(async () => {
 afterEach(() => redis.kill());
 
 /** A worker that takes one job at a time, and counts as dead after three seconds. */
-const worker = (store: string, env: Record<string, string> = {}): Started =>
-  matrix.start(['worker', ...queue, '--store', store, '--jobs', '1', '--lock', '3'], env);
+const worker = (store: string, env: Record<string, string> = {}, lock = 3): Started =>
+  matrix.start(['worker', ...queue, '--store', store, '--jobs', '1', '--lock', `${lock}`], env);
 
 const coordinator = (name: string, store: string, env: Record<string, string> = {}): Started =>
   matrix.start(
@@ -102,6 +102,26 @@ describe('a matrix through a queue gives what the embedded engine gives', () => 
     ).toEqual([]);
     expect(new Set(begun(working)).size).toBe(begun(working).length);
     await stop(working);
+  });
+
+  it('though workers are ended by Ctrl-C on the way, and give back at once what they were at', async () => {
+    // Until this lock lapses the test would not wait.
+    const lock = 3600;
+    const compiling = worker('ended', {}, lock);
+    const coordinating = coordinator('ended', 'ended');
+    await until('a compiler', () => runsBelow(compiling, 'cc1'));
+    compiling.kill('SIGINT');
+    expect(await ended(compiling)).toBe(0);
+    const [given] = begun(compiling).slice(-1);
+    expect(matrix.finished('ended')).not.toContain(given);
+    const proving = worker('ended', {}, lock);
+    await until('a machine', () => runsBelow(proving, 'qemu-system-x86'));
+    expect(begun(proving)).toContain(given);
+    proving.kill('SIGINT');
+    expect(await ended(proving)).toBe(0);
+    const last = worker('ended', {}, lock);
+    await expectSame(coordinating, (digest) => readFileSync(inStore('ended', digest)));
+    await stop(last);
   });
 
   it('though the store, a bucket, cannot be reached for a while', async () => {

@@ -5,7 +5,7 @@ import { Refusal } from '@klpkit/findings';
 import { FolderStore, matrixSchema, readMatrix, releaseSchema, writeRelease } from '@klpkit/fleet';
 import { inTemporaryFolder } from '@klpkit/host';
 import { describe, expect, it } from 'vitest';
-import { artifact, cell } from '../../fleet/src/testing/cells.ts';
+import { artifact, cell, reportFacts } from '../../fleet/src/testing/cells.ts';
 import { parse } from '../../fleet/src/testing/yaml.ts';
 
 const require = createRequire(import.meta.url);
@@ -26,7 +26,7 @@ function readerTakes(text: string): boolean {
 describe('the schema of a matrix', () => {
   it('takes the example, as the reader does', () => {
     expect(validate(parse(example)), JSON.stringify(validate.errors)).toBe(true);
-    expect(readMatrix(example, 'matrix.yaml').fixes).toHaveLength(3);
+    expect(readMatrix(example, 'matrix.yaml').fixes).toHaveLength(5);
   });
 
   it.each([
@@ -59,6 +59,17 @@ describe('the schema of a matrix', () => {
     ['route: binary', 'route: both'],
     ['scenarios: [load-cycles]', 'scenarios: load-cycles'],
     ['scenarios: [load-cycles]', 'scenarios: [/load-cycles.yaml]'],
+    ['mitigation: the ioctl', 'mitigations: the ioctl'],
+    ['mitigation: the ioctl ends with -EPERM', 'mitigation: [-EPERM]'],
+    ['{ by: Jo, reason: loses writes under load }', 'it loses writes'],
+    ['{ by: Jo, reason: loses writes under load }', '{ reason: loses writes under load }'],
+    ['{ by: Jo, reason: loses writes under load }', "{ by: '', reason: loses writes under load }"],
+    ['folder: releases/2026-10', 'folder: ../releases/2026-10'],
+    ['- folder: releases/2026-10', '- releases/2026-10'],
+    ['unsupported: [ax25, rose]', 'unsupported: ax25'],
+    ['unsupported: [ax25, rose]', 'unsupported: [vmlinux]'],
+    ['unsupported: [ax25, rose]', 'unsupported: [net/ax25]'],
+    ['warnDays: 60', 'warnDays: soon'],
   ])('refuses what the reader refuses: %s as %s', (from, to) => {
     expect(example).toContain(from);
     const text = example.replace(from, to);
@@ -76,6 +87,8 @@ describe('the schema of a matrix', () => {
     ['before: /^Linux/', 'before: 0'],
     ["releases: ['6.12']", 'releases: []'],
     ['maxWarnings: 2', 'maxWarnings: 0'],
+    ['unsupported: [ax25, rose]', 'unsupported: []'],
+    ['warnDays: 60', 'warnDays: 0'],
     ['format: 1', '$schema: ./matrix-file.schema.json\nformat: 1'],
   ])('takes what the reader takes: %s as %s', (from, to) => {
     expect(example).toContain(from);
@@ -98,7 +111,7 @@ describe('the schema of a release', () => {
         cell('6.12', '*', 'released', { artifact: made, coveredUntil: '2027-06-30' }),
       ];
       const out = join(folder, 'out');
-      await writeRelease(out, readMatrix(example, 'matrix.yaml'), cells, store);
+      await writeRelease(out, readMatrix(example, 'matrix.yaml'), cells, reportFacts, store);
       const manifest = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
       const isRelease = new Ajv({ strict: false }).compile(releaseSchema());
       expect(isRelease(manifest), JSON.stringify(isRelease.errors)).toBe(true);

@@ -4,6 +4,7 @@ import type { Cell, ReleaseManifest } from '@klpkit/fleet';
 import { splitSignature } from '@klpkit/formats';
 import { run, sha256Hex } from '@klpkit/host';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { patchOf } from '../../author/src/annotations/testing/patch.ts';
 import { makeKeys } from '../../fleet/src/testing/keys.ts';
 import { answerOf, ended, MatrixFolder, until } from './testing/matrix.ts';
 
@@ -113,5 +114,148 @@ describe('klpkit matrix', () => {
       ...['openssl', 'cms', '-verify', '-binary', '-inform', 'DER', '-in', matrix.at('out/SHA256SUMS.p7s')],
       ...['-content', matrix.at('out/SHA256SUMS'), '-certfile', matrix.at('cert.pem'), '-noverify'],
     ]);
+  });
+
+  it('follows what was released, and lets nothing out again that was withdrawn', async () => {
+    const text = readFileSync(matrix.at('matrix.yaml'), 'utf8');
+    const run = async (file: string, from: string, to: string, released: string) => {
+      expect(text).toContain(from);
+      writeFileSync(
+        matrix.at(`${file}.yaml`),
+        text
+          .replace(from, to)
+          .replace(/^policy:[\s\S]*/m, (policy) => released + (released.includes('policy:') ? '' : policy)),
+      );
+      const store = ['--store', 'matrix.state/store'];
+      const { cells } = await answerOf(
+        matrix.start(['matrix', 'run', `${file}.yaml`, '--json', '--as-of', '2026-11-30', ...store]),
+      );
+      const report = async (...args: string[]) => {
+        const child = matrix.start([
+          'matrix',
+          'report',
+          `${file}.yaml`,
+          '--as-of',
+          '2026-11-30',
+          ...store,
+          ...args,
+        ]);
+        return { code: await ended(child), said: child.said };
+      };
+      return { all: cells.at(-1), report };
+    };
+    const before = 'released:\n  - folder: out\n';
+    const same = await run('same', 'name: web', 'name: web', before);
+    expect(same.all).toMatchObject({
+      state: 'released',
+      artifact: { digest: first.at(-1)?.artifact?.digest },
+    });
+    // Other code under the same name could not be loaded beside what it follows.
+    const good = readFileSync(matrix.at('patches/good.patch'), 'utf8');
+    expect(good).toContain('livepatched');
+    writeFileSync(matrix.at('patches/changed.patch'), good.replaceAll('livepatched', 'Livepatched'));
+    const checks = /^ {4}checks:\n.*\n/m.exec(text)?.[0] ?? '';
+    const changed = `${before}policy: { prove: false }\n`;
+    const fix = `patch: patches/good.patch\n${checks}`;
+    const clash = await run('clash', fix, 'patch: patches/changed.patch\n', changed);
+    expect(clash.all).toMatchObject({
+      state: 'refused',
+      reason: 'both livepatches are modules named livepatch_web',
+    });
+    const second = await run('second', 'name: web', 'name: web-2', before);
+    expect(second.all).toMatchObject({ state: 'released', artifact: { name: 'livepatch-web-2.ko' } });
+    expect((await second.report('--release', 'out2', '--version', '2.0', '--notice', 'N-2')).code).toBe(1);
+    const manifest = JSON.parse(readFileSync(matrix.at('out2/manifest.json'), 'utf8')) as ReleaseManifest;
+    const { sha256 = '' } =
+      (JSON.parse(readFileSync(matrix.at('out/manifest.json'), 'utf8')) as ReleaseManifest).kernels[0]
+        ?.module ?? {};
+    expect(manifest).toMatchObject({ version: '2.0', notice: 'N-2', withdrawn: [] });
+    expect(manifest.kernels.map(({ follows }) => follows)).toEqual([[{ sha256 }]]);
+    const bad = await run(
+      'bad',
+      'name: web',
+      'name: web-2',
+      `${before}  - { folder: out2, withdrawn: { by: Jo, reason: oops in f } }\n`,
+    );
+    expect(bad.all?.state).toBe('withdrawn');
+    const { said } = await bad.report();
+    expect(said).toMatch(/^ {4}released {2}livepatch_web of out {2}sha256 /m);
+    expect(said).toMatch(
+      /^ {4}withdrawn {2}livepatch_web_2 of 2\.0, N-2: withdrawn by Jo: oops in f {2}sha256 /m,
+    );
+    const third = await run(
+      'third',
+      'name: web',
+      'name: web-3',
+      `${before}  - { folder: out2, withdrawn: { by: Jo, reason: oops in f } }\n`,
+    );
+    expect(third.all?.state).toBe('released');
+    await third.report('--release', 'out3');
+    expect(JSON.parse(readFileSync(matrix.at('out3/manifest.json'), 'utf8'))).toMatchObject({
+      withdrawn: [{ name: 'livepatch_web_2', version: '2.0', sha256: manifest.kernels[0]?.module.sha256 }],
+      kernels: [{ follows: [{ version: '2.0' }, { sha256 }] }],
+    });
+  });
+
+  it('does nothing for a kernel whose coverage has ended', async () => {
+    const text = readFileSync(matrix.at('matrix.yaml'), 'utf8');
+    const [, kernel = ''] = /^kernels: \[(.*)\]$/m.exec(text) ?? [];
+    const covered = text.replace(/^kernels: .*$/m, `kernels: [{ id: ${kernel}, coveredUntil: 2026-11-30 }]`);
+    writeFileSync(matrix.at('covered.yaml'), covered);
+    const run = async (asOf: string) => {
+      const child = matrix.start([
+        'matrix',
+        'run',
+        'covered.yaml',
+        '--json',
+        '--as-of',
+        asOf,
+        '--store',
+        'matrix.state/store',
+      ]);
+      return (await answerOf(child)).cells.map(({ state }) => state);
+    };
+    expect(await run('2026-12-01')).toEqual(['expired', 'expired', 'expired', 'expired']);
+    expect(await run('2026-11-30')).toEqual(['proven', 'does-not-apply', 'refused', 'released']);
+    const report = async (asOf: string) => {
+      const child = matrix.start([
+        'matrix',
+        'report',
+        'covered.yaml',
+        '--as-of',
+        asOf,
+        '--store',
+        'matrix.state/store',
+      ]);
+      await ended(child);
+      return child.said;
+    };
+    expect(await report('2026-11-01')).toContain(
+      'covered until 2026-11-30, 29 days left\n  next: add a kernel',
+    );
+    expect(await report('2026-10-30')).toMatch(/covered until 2026-11-30$/m);
+    expect(await report('2026-12-01')).toContain('coverage ended on 2026-11-30\n  next: add a kernel');
+  });
+
+  it('makes no fix of modules alone that nobody looks after', async () => {
+    const source = 'drivers/block/loop.c';
+    const text = readFileSync(join(matrix.sourceDir, source), 'utf8');
+    writeFileSync(matrix.at('patches/loop.patch'), patchOf(source, text, `${text}/* the end */\n`));
+    const head = readFileSync(matrix.at('matrix.yaml'), 'utf8').split('fixes:')[0] ?? '';
+    const run = async (unsupported: string) => {
+      const policy = `policy: { cumulative: false, unsupported: [${unsupported}] }\n`;
+      writeFileSync(
+        matrix.at('loop.yaml'),
+        `${head}fixes:\n  - { id: loop, patch: patches/loop.patch }\n  - { id: good, patch: patches/good.patch }\n${policy}`,
+      );
+      const store = ['--store', 'matrix.state/store'];
+      const child = matrix.start(['matrix', 'run', 'loop.yaml', '--json', ...store]);
+      return (await answerOf(child)).cells.map(({ state, reason }) => `${state}: ${reason}`);
+    };
+    expect(await run('loop, ax25')).toEqual([
+      'unsupported: the fix is of loop alone, which the matrix does not support',
+      expect.stringMatching(/^proven: /),
+    ]);
+    expect((await run('ax25'))[0]).toMatch(/^not-affected: /);
   });
 });

@@ -1,4 +1,4 @@
-import { cellStates } from '@klpkit/fleet';
+import { cellStates, coverageStates } from '@klpkit/fleet';
 import * as v from 'valibot';
 
 const text = v.string();
@@ -934,6 +934,12 @@ const cell = v.strictObject({
   next: v.optional(text),
   findings: v.array(finding),
   inputs: v.pipe(text, v.description('digest of everything that the state was derived from')),
+  isStale: v.optional(
+    v.pipe(
+      v.literal(true),
+      v.description('in a report: the matrix, a patch or klpkit is another than the state was derived from'),
+    ),
+  ),
   artifact: v.optional(
     v.strictObject({
       name: text,
@@ -968,10 +974,36 @@ const matrixReport = v.variant('outcome', [
       v.strictObject({
         kernel: text,
         release: text,
+        coverage: v.pipe(
+          v.picklist(coverageStates),
+          v.description('ending: within the days that the policy warns ahead; unknown: no day is said'),
+        ),
         coveredUntil: v.optional(text),
+        daysLeft: v.optional(v.pipe(count, v.description('of a coverage that is ending; 0 on its last day'))),
+        next: v.optional(v.pipe(text, v.description('what to do about a coverage that ends'))),
         live: v.pipe(v.array(text), v.description('fixes in the livepatch of this kernel')),
+        mitigated: v.pipe(v.array(text), v.description('fixes that it only has a mitigation for')),
         notNeeded: v.array(text),
-        open: v.array(text),
+        open: v.pipe(
+          v.array(text),
+          v.description('what waits for a human, and what the kernel stays without'),
+        ),
+        released: v.pipe(
+          v.array(
+            v.strictObject({
+              name: text,
+              folder: text,
+              version: v.optional(text),
+              notice: v.optional(text),
+              sha256: text,
+              proven: v.pipe(text, v.description('SHA-256 before it was signed')),
+              fixes: v.array(text),
+              state: v.picklist(['released', 'superseded', 'withdrawn']),
+              reason: v.optional(text),
+            }),
+          ),
+          v.description('livepatches that were released for it before, the oldest first'),
+        ),
       }),
     ),
     groups: v.array(v.strictObject({ key: text, fix: text, kernels: v.array(text), differs: v.array(text) })),

@@ -14,6 +14,15 @@ export interface CellRow {
   readonly attempts: number;
 }
 
+/** A kernel of the last run: enough to plan its cells without it. */
+export interface KernelRow {
+  readonly id: string;
+  readonly release: string;
+  readonly sourceVersion?: string;
+  /** SHA-256 of the shipped image. */
+  readonly image: string;
+}
+
 /**
  * The state of a matrix on disk: one row a cell, in SQLite, so that a run that was killed is seen as it stood. Results are in the
  * store; a row can always be made again from them.
@@ -36,6 +45,7 @@ export class MatrixState {
         cell TEXT, step TEXT NOT NULL DEFAULT '', attempts INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (kernel, fix)
       ) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS kernel (id TEXT NOT NULL PRIMARY KEY, head TEXT NOT NULL) WITHOUT ROWID;
     `);
     this.#enter = this.#db.prepare(
       'UPDATE cell SET step = ?, attempts = attempts + 1 WHERE kernel = ? AND fix = ?',
@@ -43,10 +53,14 @@ export class MatrixState {
     this.#write = this.#db.prepare("UPDATE cell SET cell = ?, step = '' WHERE kernel = ? AND fix = ?");
   }
 
-  /** Makes the rows of a matrix, and removes those of cells that it no longer has. */
-  begin(cells: readonly { readonly kernel: string; readonly fix: string }[]): void {
+  /** Makes the rows of a matrix, and removes those of kernels and cells that it no longer has. */
+  begin(kernels: readonly KernelRow[], fixes: readonly string[]): void {
+    const cells = kernels.flatMap(({ id }) => fixes.map((fix) => ({ kernel: id, fix })));
     const wanted = new Set(cells.map(({ kernel, fix }) => `${kernel}\0${fix}`));
     this.#db.exec('BEGIN');
+    this.#db.exec('DELETE FROM kernel');
+    const addKernel = this.#db.prepare('INSERT INTO kernel (id, head) VALUES (?, ?)');
+    for (const kernel of kernels) addKernel.run(kernel.id, JSON.stringify(kernel));
     const add = this.#db.prepare('INSERT OR IGNORE INTO cell (kernel, fix) VALUES (?, ?)');
     for (const { kernel, fix } of cells) add.run(kernel, fix);
     const remove = this.#db.prepare('DELETE FROM cell WHERE kernel = ? AND fix = ?');
@@ -62,6 +76,13 @@ export class MatrixState {
   /** What is known of a cell now. */
   write(cell: Cell): void {
     this.#write.run(JSON.stringify(cell), cell.kernel, cell.fix);
+  }
+
+  kernels(): KernelRow[] {
+    return this.#db
+      .prepare('SELECT head FROM kernel ORDER BY id')
+      .all()
+      .map((row) => JSON.parse(String(row.head)) as KernelRow);
   }
 
   rows(): CellRow[] {

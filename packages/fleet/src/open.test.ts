@@ -86,15 +86,15 @@ policy: {scenarios: [nothing]}
 `;
     writeFileSync(join(folder, 'there.patch'), 'a patch');
     const matrix = readMatrix(text, 'm.yaml');
-    const error = await openMatrix(matrix, folder, 'm.yaml').catch((thrown: unknown) => thrown);
+    const error = await openMatrix(matrix, { folder, file: 'm.yaml' }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(Refusal);
     const { findings } = error as Refusal;
     expect(findings.map(({ what }) => what)).toEqual([
+      'none.patch cannot be read: ENOENT',
+      expect.stringContaining('there is no scenario nothing'),
       expect.stringContaining('no kernel debian:9.99 in the cache'),
       expect.stringContaining('no kernel debian:9.98 in the cache'),
       'old.ko cannot be read: ENOENT',
-      'none.patch cannot be read: ENOENT',
-      expect.stringContaining('there is no scenario nothing'),
     ]);
     expect(findings.every(({ next }) => next !== undefined)).toBe(true);
   });

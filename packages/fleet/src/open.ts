@@ -2,34 +2,56 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
+import { sha256Hex } from '@klpkit/host';
 import { type Kernel, kernelsOfSeries, listKernels, openKernel } from '@klpkit/kernel';
 import { findScenario, readScenario } from '@klpkit/prove';
+import type { KernelRow } from './database.ts';
+import {
+  inputOf,
+  inTheField,
+  type ReleasedLivepatch,
+  readHistory,
+  readReleased,
+  releasedLivepatches,
+} from './history.ts';
 import type { OpenedKernel } from './run.ts';
-import type { Matrix, MatrixKernel } from './types.ts';
+import { entryOf } from './standing.ts';
+import type { JobInput, Matrix, MatrixKernel } from './types.ts';
 
-/** A matrix with everything that it names read. */
-export interface OpenedMatrix {
-  readonly kernels: readonly OpenedKernel[];
+/** What a matrix names besides its kernels. */
+export interface MatrixFiles {
   readonly patches: ReadonlyMap<string, string>;
   /** Texts of the scenarios by what the policy calls them. */
   readonly scenarios: ReadonlyMap<string, string>;
+  readonly released: readonly ReleasedLivepatch[];
 }
 
+/** A matrix with everything that it names read. */
+export interface OpenedMatrix extends MatrixFiles {
+  readonly kernels: readonly OpenedKernel[];
+}
+
+/** Where a matrix lies. */
+interface MatrixPlace {
+  /** Folder that its paths are relative to. */
+  readonly folder: string;
+  /** What messages call the matrix. */
+  readonly file: string;
+}
+
+/** Told of what a matrix names and is not there. */
+type OnMissing = (what: string, next: string) => void;
+
 /**
- * Opens the kernels of a matrix, which must be in the cache, and reads its patches.
+ * Opens the kernels of a matrix, which must be in the cache, and reads its files.
  *
- * @param folder that paths of the matrix are relative to
  * @throws {Refusal} with everything that is missing at once
  */
-export async function openMatrix(matrix: Matrix, folder: string, file: string): Promise<OpenedMatrix> {
+export async function openMatrix(matrix: Matrix, { folder, file }: MatrixPlace): Promise<OpenedMatrix> {
   const findings: Finding[] = [];
-  const missing = (what: string, next: string) =>
+  const missing: OnMissing = (what, next) =>
     findings.push({ id: 'matrix', severity: 'error', what, next, at: { file } });
-  const read = async (path: string) =>
-    readFile(join(folder, path)).catch((error: NodeJS.ErrnoException) => {
-      missing(`${path} cannot be read: ${error.code}`, 'give the file, or its right name');
-      return undefined;
-    });
+  const files = await readFiles(matrix, folder, missing, findings);
   const kernels: OpenedKernel[] = [];
   const cached = await listKernels();
   const wanted = matrix.kernels.flatMap((one) => selectKernels(one, cached, missing));
@@ -39,23 +61,76 @@ export async function openMatrix(matrix: Matrix, folder: string, file: string): 
       missing(error.message, error.next ?? `klpkit kernel add ${id}`);
       return undefined;
     });
-    const bytes = shipped === undefined ? undefined : await read(shipped);
+    const inField = [
+      ...(shipped === undefined ? [] : [await readShipped(folder, shipped, missing)]),
+      ...(await Promise.all(
+        inTheField(files.released, kernel?.id ?? id).map((one) => readReleased(folder, one, missing)),
+      )),
+    ];
     if (!kernel) continue;
     if (kernels.some((one) => one.kernel.id === kernel.id))
       missing(`${id} is ${kernel.id}, which the matrix has already`, 'name each kernel once');
     kernels.push({
       kernel,
       ...(coveredUntil ? { coveredUntil } : {}),
-      ...(bytes && shipped ? { shipped: { name: shipped.replace(/^.*\//, ''), bytes } } : {}),
+      shipped: inField.flatMap((one) => one ?? []),
     });
   }
+  if (findings.length > 0) throw new Refusal(findings);
+  return { ...files, kernels };
+}
+
+/** A matrix as a report needs it: its kernels need not be there, and what else is not there has changed. */
+export interface ReportedMatrix extends MatrixFiles {
+  /** Livepatches that may be in the field, by kernel. */
+  readonly shipped: (kernel: KernelRow) => readonly JobInput[];
+}
+
+/**
+ * Reads what a matrix names for a report of its last run. A patch that is gone makes its cells stale.
+ *
+ * @throws {Refusal} when it cannot be told what was released
+ */
+export async function openReport(matrix: Matrix, { folder, file }: MatrixPlace): Promise<ReportedMatrix> {
+  const findings: Finding[] = [];
+  const released = await readHistory(matrix, folder, (what, next) =>
+    findings.push({ id: 'matrix', severity: 'error', what, next, at: { file } }),
+  );
+  if (findings.length > 0) throw new Refusal(findings);
+  const files = await readFiles({ ...matrix, released: [] }, folder, () => {}, []);
+  const named = new Map<string, JobInput>();
+  for (const { shipped } of matrix.kernels) {
+    const read = shipped === undefined ? undefined : await readShipped(folder, shipped, () => {});
+    if (shipped !== undefined && read) named.set(shipped, read.input);
+  }
+  const livepatches = releasedLivepatches(matrix, released);
+  return {
+    ...files,
+    released: livepatches,
+    shipped: (kernel) => {
+      const own = named.get(entryOf(matrix, kernel)?.shipped ?? '');
+      const inField = inTheField(livepatches, kernel.id).map(({ file: path, sha256 }) =>
+        inputOf(path, sha256),
+      );
+      return [...(own ? [own] : []), ...inField];
+    },
+  };
+}
+
+async function readFiles(
+  matrix: Matrix,
+  folder: string,
+  missing: OnMissing,
+  findings: Finding[],
+): Promise<MatrixFiles> {
+  const released = releasedLivepatches(matrix, await readHistory(matrix, folder, missing));
   const paths = matrix.fixes.flatMap(({ patches, backports }) => [
     ...patches,
     ...backports.flatMap((backport) => backport.patches),
   ]);
   const patches = new Map<string, string>();
   for (const path of new Set(paths)) {
-    const bytes = await read(path);
+    const bytes = await readNamed(folder, path, missing);
     if (bytes) patches.set(path, new TextDecoder().decode(bytes));
   }
   const scenarios = new Map<string, string>();
@@ -67,8 +142,20 @@ export async function openMatrix(matrix: Matrix, folder: string, file: string): 
     });
     if (text !== undefined) scenarios.set(name, text);
   }
-  if (findings.length > 0) throw new Refusal(findings);
-  return { kernels, patches, scenarios };
+  return { patches, scenarios, released };
+}
+
+async function readNamed(folder: string, path: string, missing: OnMissing): Promise<Uint8Array | undefined> {
+  return readFile(join(folder, path)).catch((error: NodeJS.ErrnoException) => {
+    missing(`${path} cannot be read: ${error.code}`, 'give the file, or its right name');
+    return undefined;
+  });
+}
+
+/** The livepatch in the field that the entry of a kernel names. */
+async function readShipped(folder: string, path: string, missing: OnMissing) {
+  const bytes = await readNamed(folder, path, missing);
+  return bytes && { input: inputOf(path, sha256Hex(bytes)), bytes };
 }
 
 /**
@@ -105,7 +192,7 @@ export async function scenarioText(name: string, folder: string): Promise<string
 export function selectKernels(
   entry: MatrixKernel,
   cached: readonly Kernel[],
-  missing: (what: string, next: string) => void,
+  missing: OnMissing,
 ): MatrixKernel[] {
   const { id: series, select, ...rest } = entry;
   if (!select) return [entry];

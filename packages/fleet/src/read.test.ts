@@ -25,7 +25,19 @@ fixes:
       - { run: cat /proc/version, before: '0', patched: /one|two/ }
   - id: gone
     unpatchable: changes the boot
+  - id: helps
+    patch: stub.patch
+    mitigation: the system call ends with -EPERM
+  - id: harmful
+    patch: harm.patch
+    withdrawn: { by: Jo, reason: it loses writes }
+released:
+  - folder: releases/1
+    withdrawn: { by: Jo, reason: oops in f }
+  - { folder: releases/2 }
 policy:
+  unsupported: [ax25, snd-hda-intel]
+  warnDays: 14
   prove: false
   maxWarnings: 0
   route: source
@@ -73,6 +85,30 @@ describe('readMatrix', () => {
           checks: [],
           unpatchable: 'changes the boot',
         },
+        {
+          id: 'helps',
+          cves: [],
+          patches: ['stub.patch'],
+          backports: [],
+          releases: [],
+          overrides: {},
+          checks: [],
+          mitigation: 'the system call ends with -EPERM',
+        },
+        {
+          id: 'harmful',
+          cves: [],
+          patches: ['harm.patch'],
+          backports: [],
+          releases: [],
+          overrides: {},
+          checks: [],
+          withdrawn: { by: 'Jo', reason: 'it loses writes' },
+        },
+      ],
+      released: [
+        { folder: 'releases/1', withdrawn: { by: 'Jo', reason: 'oops in f' } },
+        { folder: 'releases/2' },
       ],
       policy: {
         route: 'source',
@@ -80,6 +116,8 @@ describe('readMatrix', () => {
         cumulative: true,
         maxWarnings: 0,
         scenarios: ['load-cycles', 'sub/own.yaml'],
+        unsupported: ['ax25', 'snd-hda-intel'],
+        warnDays: 14,
       },
     });
   });
@@ -98,11 +136,17 @@ describe('readMatrix', () => {
     ['id: gone', 'id: Gone!', '22: an id has small letters, digits and dashes'],
     ['CVE-2026-1234,', 'CVE-26-1,', '14: a CVE is CVE-YEAR-NUMBER, and this is "CVE-26-1"'],
     ['/one|two/', '/one(/', '21: '],
-    ['prove: false', 'prove: perhaps', '25: true or false belongs here, and this is "perhaps"'],
-    ['maxWarnings: 0', 'maxWarnings: -1', '26: a whole number from 0'],
-    ['route: source', 'route: both', '27: binary or source belongs here, and this is "both"'],
-    ['sub/own.yaml', '../own.yaml', '28: a file beside the matrix or below it belongs here'],
-    ['[load-cycles, sub/own.yaml]', 'load-cycles', '28: a list of files belongs here'],
+    ['prove: false', 'prove: perhaps', '37: true or false belongs here, and this is "perhaps"'],
+    ['maxWarnings: 0', 'maxWarnings: -1', '38: a whole number from 0'],
+    ['route: source', 'route: both', '39: binary or source belongs here, and this is "both"'],
+    ['sub/own.yaml', '../own.yaml', '40: a file beside the matrix or below it belongs here'],
+    ['[load-cycles, sub/own.yaml]', 'load-cycles', '40: a list of files belongs here'],
+    ['it loses writes', "''", '29: a withdrawal says why'],
+    ['by: Jo, reason: it', 'reason: it', '29: a withdrawal says whose it is'],
+    ['- folder: releases/1', '- version: 1', '31: there is no key "version" here'],
+    ['releases/2', '../2', '33: a file beside the matrix or below it belongs here'],
+    ['snd-hda-intel', 'vmlinux', '35: a module belongs here, as lsmod names it, and this is "vmlinux"'],
+    ['warnDays: 14', 'warnDays: soon', '36: a whole number from 0'],
     ['    patches: [a.patch, sub/b.patch]\n', '', '12: the fix web-1 has no patch'],
   ])('tells of %s as %s with its line', (from, to, what) => {
     expect(wrong(good)).toEqual([]);

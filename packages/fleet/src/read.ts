@@ -1,7 +1,15 @@
 import { Refusal } from '@klpkit/findings';
 import { parseExpectation, type YamlNode, YamlNodes, yamlWordsOf } from '@klpkit/prove';
 import { isMap, isSeq, type ParsedNode, parseDocument } from 'yaml';
-import type { Matrix, MatrixCheck, MatrixFix, MatrixKernel, MatrixPolicy } from './types.ts';
+import type {
+  Matrix,
+  MatrixCheck,
+  MatrixFix,
+  MatrixKernel,
+  MatrixPolicy,
+  MatrixRelease,
+  Withdrawal,
+} from './types.ts';
 
 /** Flavours of Debian's kernels that a series may be asked for by. */
 export const kernelFlavours: readonly string[] = ['amd64', 'cloud-amd64', 'rt-amd64'];
@@ -10,7 +18,7 @@ export const kernelFlavours: readonly string[] = ['amd64', 'cloud-amd64', 'rt-am
 const mostBytes = 4 << 20;
 
 const keys = {
-  file: { $schema: 1, format: 1, name: 1, kernels: 1, fixes: 1, policy: 1 },
+  file: { $schema: 1, format: 1, name: 1, kernels: 1, fixes: 1, released: 1, policy: 1 },
   kernel: { id: 1, coveredUntil: 1, shipped: 1 },
   series: { series: 1, flavours: 1, newest: 1, coveredUntil: 1 },
   fix: {
@@ -24,10 +32,23 @@ const keys = {
     overrides: 1,
     checks: 1,
     unpatchable: 1,
+    mitigation: 1,
+    withdrawn: 1,
     notes: 1,
   },
+  release: { folder: 1, withdrawn: 1 },
+  withdrawal: { by: 1, reason: 1 },
   check: { run: 1, before: 1, patched: 1, reverted: 1 },
-  policy: { route: 1, prove: 1, cumulative: 1, maxWarnings: 1, maxUnits: 1, scenarios: 1 },
+  policy: {
+    route: 1,
+    prove: 1,
+    cumulative: 1,
+    maxWarnings: 1,
+    maxUnits: 1,
+    scenarios: 1,
+    unsupported: 1,
+    warnDays: 1,
+  },
 } as const;
 
 /**
@@ -61,10 +82,12 @@ class Reader extends YamlNodes {
     const fixes = this.#list(top.get('fixes'), root, 'fixes', (node) => this.#fix(node));
     this.#unique(fixes, top.get('fixes'));
     const name = top.get('name');
+    const released = top.get('released');
     return {
       name: (name && this.name(name)) ?? 'web',
       kernels,
       fixes,
+      released: released ? this.#list(released, root, 'released', (node) => this.#release(node)) : [],
       policy: this.#policy(top.get('policy')),
     };
   }
@@ -169,6 +192,7 @@ class Reader extends YamlNodes {
       this.wrong(node, `the fix ${id} has no patch`, 'give `patch: FILE` or `patches: [FILE, …]`');
     const title = map.get('title');
     const checks = map.get('checks');
+    const mitigation = map.get('mitigation');
     return {
       id,
       ...(title ? { title: this.string(title) ?? '' } : {}),
@@ -179,7 +203,41 @@ class Reader extends YamlNodes {
       overrides: this.#overrides(map.get('overrides')),
       checks: checks ? this.#list(checks, node, 'checks', (check) => this.#check(check)) : [],
       ...(unpatchable ? { unpatchable: this.string(unpatchable, 'a reason') ?? '' } : {}),
+      ...(mitigation ? { mitigation: this.string(mitigation, 'what it does') ?? '' } : {}),
+      ...this.#withdrawn(map.get('withdrawn')),
     };
+  }
+
+  #release(node: YamlNode): MatrixRelease | undefined {
+    const map = this.map(node, 'a release is a mapping with its folder', keys.release);
+    if (!map) return undefined;
+    const folder = map.get('folder');
+    if (!folder)
+      return this.wrong(
+        node,
+        'the release has no folder',
+        'give `folder: DIR`, which klpkit matrix report --release wrote',
+      );
+    return { folder: this.#path(folder) ?? '', ...this.#withdrawn(map.get('withdrawn')) };
+  }
+
+  #withdrawn(node: YamlNode): { withdrawn?: Withdrawal } {
+    if (!node) return {};
+    const map = this.map(node, 'a withdrawal is a mapping: { by: NAME, reason: TEXT }', keys.withdrawal);
+    if (!map) return {};
+    const said = (key: 'by' | 'reason'): string => {
+      const value = map.get(key);
+      const text = value ? this.string(value, key === 'by' ? 'a name' : 'a reason') : undefined;
+      if (!text)
+        this.wrong(
+          value ?? node,
+          `a withdrawal says ${key === 'by' ? 'whose it is' : 'why'}`,
+          'give `{ by: NAME, reason: TEXT }`',
+        );
+      return text ?? '';
+    };
+    const [by, reason] = [said('by'), said('reason')];
+    return { withdrawn: { by, reason } };
   }
 
   #cves(node: YamlNode): string[] {
@@ -233,7 +291,14 @@ class Reader extends YamlNodes {
   }
 
   #policy(node: YamlNode): MatrixPolicy {
-    const policy = { route: 'binary', prove: true, cumulative: true, scenarios: [] } as const;
+    const policy = {
+      route: 'binary',
+      prove: true,
+      cumulative: true,
+      scenarios: [],
+      unsupported: [],
+      warnDays: 30,
+    } as const;
     if (!node) return policy;
     const map = this.map(node, 'the policy is a mapping', keys.policy);
     const flag = (key: 'prove' | 'cumulative') => {
@@ -244,7 +309,7 @@ class Reader extends YamlNodes {
         this.wrong(value, `true or false belongs here, and this is ${JSON.stringify(text)}`);
       return text !== 'false';
     };
-    const count = (key: 'maxWarnings' | 'maxUnits', least: number) => {
+    const count = (key: 'maxWarnings' | 'maxUnits' | 'warnDays', least: number) => {
       const value = map?.get(key);
       const number = value
         ? this.number(value, least, 100_000, true, `a whole number from ${least}`)
@@ -262,7 +327,17 @@ class Reader extends YamlNodes {
       ...count('maxWarnings', 0),
       ...count('maxUnits', 1),
       scenarios: this.#paths(map?.get('scenarios')),
+      unsupported: this.#unsupported(map?.get('unsupported')),
+      ...{ warnDays: policy.warnDays, ...count('warnDays', 0) },
     };
+  }
+
+  #unsupported(node: YamlNode): string[] {
+    const names = node ? this.strings(node, 'a list of modules') : [];
+    for (const name of names)
+      if (!/^[\w-]+$/.test(name) || name === 'vmlinux')
+        this.wrong(node, `a module belongs here, as lsmod names it, and this is ${JSON.stringify(name)}`);
+    return names;
   }
 
   #paths(node: YamlNode): string[] {

@@ -6,10 +6,11 @@ import type { Kernel } from '@klpkit/kernel';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MatrixState } from './database.ts';
 import type { Engine } from './engine/types.ts';
-import { allFixes, runMatrix } from './run.ts';
+import { type OpenedKernel, runMatrix } from './run.ts';
+import { allFixes } from './states.ts';
 import { FolderStore } from './store/index.ts';
-import { artifact } from './testing/cells.ts';
-import type { Job, JobResult, Matrix, MatrixFix } from './types.ts';
+import { artifact, fixOf, matrixOf } from './testing/cells.ts';
+import type { Job, JobResult, MatrixFix } from './types.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -20,25 +21,10 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const kernel = (release: string) => ({
   kernel: { id: `debian:${release}`, release, vmlinuz: join(folder, 'vmlinuz') } as Kernel,
+  shipped: [],
 });
 
-const fix = (id: string, more: Partial<MatrixFix> = {}): MatrixFix => ({
-  id,
-  cves: [],
-  patches: [`${id}.patch`],
-  backports: [],
-  releases: [],
-  overrides: {},
-  checks: [],
-  ...more,
-});
-
-const matrix = (fixes: readonly MatrixFix[]): Matrix => ({
-  name: 'web',
-  kernels: [],
-  fixes,
-  policy: { route: 'binary', prove: true, cumulative: true, scenarios: [] },
-});
+const fix = fixOf;
 
 /** Answers jobs at once, as the scheduling of real ones is asked for and not their work. */
 class Answers implements Engine {
@@ -81,10 +67,12 @@ async function request(
   const store = new FolderStore(join(folder, place, 'store'));
   for (const text of made) await store.put(text);
   return {
-    matrix: matrix(fixes),
+    matrix: matrixOf(fixes),
     kernels: releases.map(kernel),
     patches: new Map(fixes.map(({ id }) => [`${id}.patch`, `the patch ${id}`])),
     scenarios: new Map<string, string>(),
+    asOf: '2026-11-30',
+    released: [],
     store,
     engine,
     state: new MatrixState(join(folder, place)),
@@ -195,6 +183,82 @@ describe('runMatrix', () => {
       'never unpatchable: changes the boot',
       '* released: replaces f',
     ]);
+  });
+
+  it('does nothing for kernels whose coverage has ended, and leaves withdrawn fixes out', async () => {
+    const engine = new Answers();
+    const given = await request(
+      [fix('one'), fix('bad', { withdrawn: { by: 'Jo', reason: 'it loses writes' } })],
+      ['6.1', '6.12'],
+      engine,
+    );
+    const [old, now] = given.kernels;
+    const kernels = [
+      { ...old, coveredUntil: '2026-11-29' },
+      { ...now, coveredUntil: '2026-11-30' },
+    ] as OpenedKernel[];
+    const { cells } = await runMatrix({ ...given, kernels });
+    expect(
+      cells.map(({ release, fix: id, state, reason }) => `${release} ${id} ${state}: ${reason}`),
+    ).toEqual([
+      '6.1 one expired: the kernel was covered until 2026-11-29',
+      '6.1 bad expired: the kernel was covered until 2026-11-29',
+      '6.1 * expired: the kernel was covered until 2026-11-29',
+      '6.12 one proven: replaces f',
+      '6.12 bad withdrawn: withdrawn by Jo: it loses writes',
+      '6.12 * released: replaces f',
+    ]);
+    expect(cells[0]?.next).toMatch(/^boot debian:6\.12, where a livepatch brings the fix/);
+    expect(engine.asked.some((job) => job.kind === 'build' && job.kernel.id === 'debian:6.1')).toBe(false);
+    const all = engine.asked.find((job) => job.kind === 'build' && job.name === 'livepatch_web');
+    expect(all).toMatchObject({ patches: [{ name: 'one.patch' }] });
+  });
+
+  it('takes a mitigation into the livepatch, and never counts it as the fix', async () => {
+    const fixes = [
+      fix('one', { cves: ['CVE-2026-0001'] }),
+      fix('stub', { cves: ['CVE-2026-0002'], mitigation: 'the call ends with -EPERM' }),
+      fix('bad', { mitigation: 'it would help' }),
+    ];
+    const engine = new Answers((job) =>
+      job.kind === 'build' && job.name.endsWith('bad')
+        ? { kind: 'build', outcome: 'refused', findings: [] }
+        : good(job),
+    );
+    const { cells } = await runMatrix(await request(fixes, ['6.12'], engine));
+    expect(cells.map(({ fix: id, state, cves }) => `${id} ${state} ${cves.join()}`)).toEqual([
+      'one proven CVE-2026-0001',
+      'stub mitigated CVE-2026-0002',
+      'bad refused ',
+      '* released CVE-2026-0001',
+    ]);
+    const all = engine.asked.find((job) => job.kind === 'build' && job.name === 'livepatch_web');
+    expect(all).toMatchObject({ patches: [{ name: 'one.patch' }, { name: 'stub.patch' }] });
+  });
+
+  it('gives the livepatch of all what it must follow, and lets no withdrawn one out again', async () => {
+    const engine = new Answers();
+    const given = await request([fix('one')], ['6.12'], engine);
+    const bytes = new TextEncoder().encode('an older livepatch');
+    const input = { name: 'old.ko', digest: sha256Hex(bytes) };
+    const kernels = given.kernels.map((one) => ({ ...one, shipped: [{ input, bytes }] }));
+    const past = {
+      kernel: 'debian:6.12',
+      file: 'web.ko',
+      name: 'livepatch_web',
+      sha256: digest,
+      proven: digest,
+      fixes: ['one'],
+      folder: 'releases/1',
+      reason: 'withdrawn by Jo: bad',
+    };
+    const { cells } = await runMatrix({ ...given, kernels, released: [{ ...past, state: 'withdrawn' }] });
+    expect(cells.map(({ state }) => state)).toEqual(['proven', 'withdrawn']);
+    const builds = engine.asked.filter((job) => job.kind === 'build');
+    expect(builds.map(({ shipped }) => shipped)).toEqual([undefined, [input]]);
+    expect(new TextDecoder().decode(await given.store.get(input.digest))).toBe('an older livepatch');
+    const again = await runMatrix({ ...given, kernels, released: [{ ...past, state: 'superseded' }] });
+    expect(again.cells.map(({ state }) => state)).toEqual(['proven', 'released']);
   });
 
   it('does not call a kernel unaffected where fixes do not go together', async () => {

@@ -66,6 +66,22 @@ const check: Json = mapping(
   ['run'],
 );
 
+const withdrawn = described(
+  mapping({ by: { type: 'string', minLength: 1 }, reason: { type: 'string', minLength: 1 } }, [
+    'by',
+    'reason',
+  ]),
+  'Taken back: by whom, and why',
+);
+
+const release: Json = mapping(
+  {
+    folder: described(path, 'Folder that klpkit matrix report --release wrote'),
+    withdrawn,
+  },
+  ['folder'],
+);
+
 const fix: Json = {
   ...mapping(
     {
@@ -88,6 +104,11 @@ const fix: Json = {
       ),
       checks: described({ type: 'array', minItems: 1, items: check }, 'Commands that show the fix'),
       unpatchable: described(text, 'Why no livepatch can be made of it'),
+      mitigation: described(
+        text,
+        'What its livepatch does instead of mending: it helps until the fix is there, and never counts as one',
+      ),
+      withdrawn,
       notes: described({}, 'For people; klpkit does not read it'),
     },
     ['id'],
@@ -125,6 +146,10 @@ export function matrixSchema(): Json {
           { type: 'array', minItems: 1, items: fix },
           'Fixes, in the order in which they are applied',
         ),
+        released: described(
+          { type: 'array', minItems: 1, items: release },
+          'What was released before, the oldest first; the next livepatch must be able to follow it',
+        ),
         policy: described(
           mapping(
             {
@@ -142,6 +167,14 @@ export function matrixSchema(): Json {
               scenarios: described(
                 paths,
                 'Scenarios that each proven livepatch is taken through: load-cycles, or a file beside this one',
+              ),
+              unsupported: described(
+                { type: 'array', items: { type: 'string', pattern: '^(?!vmlinux$)[\\w-]+$' } },
+                'Modules that nobody looks after; a fix of nothing else is not made',
+              ),
+              warnDays: described(
+                count(0),
+                "So many days before a kernel's coveredUntil its end is told; default 30",
               ),
             },
             [],

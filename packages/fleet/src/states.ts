@@ -1,5 +1,9 @@
 import type { Finding } from '@klpkit/findings';
+import { withdrawalWords } from './history.ts';
 import type { Cell, CellState, JobResult, MatrixFix } from './types.ts';
+
+/** Name of the livepatch of all good fixes, in place of a fix. */
+export const allFixes = '*';
 
 /** A cell before anything is known of it. */
 export type CellHead = Pick<
@@ -8,40 +12,80 @@ export type CellHead = Pick<
 >;
 
 /** States in which somebody has to do something. */
-const forHumans = new Set<CellState>(['does-not-apply', 'refused', 'failed', 'disproven', 'unknown']);
+const forHumans = new Set<CellState>([
+  'does-not-apply',
+  'refused',
+  'failed',
+  'disproven',
+  'unknown',
+  'building',
+  'proving',
+]);
 
-/** Whether a cell waits for a human. */
-export function needsHuman({ state }: Pick<Cell, 'state'>): boolean {
-  return forHumans.has(state);
+/** Whether a cell waits for a human, if only to run the matrix again. */
+export function needsHuman({ state, isStale }: Pick<Cell, 'state' | 'isStale'>): boolean {
+  return isStale === true || forHumans.has(state);
 }
 
 /** Whether a cell's livepatch may become part of the one that is released. */
 export function isGood({ state }: Pick<Cell, 'state'>, isProving: boolean): boolean {
-  return state === 'proven' || state === 'released' || (!isProving && state === 'built');
+  return (
+    state === 'proven' || state === 'mitigated' || state === 'released' || (!isProving && state === 'built')
+  );
 }
 
-/** A cell that no job is needed for, if it is one. */
-export function cellWithoutJob(head: CellHead, fix: MatrixFix): Cell | undefined {
-  const end = (state: CellState, reason: string, next?: string): Cell => ({
-    ...head,
-    state,
-    reason,
-    ...(next ? { next } : {}),
-    findings: [],
-  });
+/** A cell at an end that nothing was made for. */
+export function end(head: CellHead, state: CellState, reason: string, next?: string): Cell {
+  return { ...head, state, reason, ...(next ? { next } : {}), findings: [] };
+}
+
+/** Whether a kernel is no longer looked after. The day itself is the last one. */
+export function isOver(coveredUntil: string | undefined, asOf: string): boolean {
+  return coveredUntil !== undefined && coveredUntil < asOf;
+}
+
+/** The end of a cell whose kernel is no longer looked after. */
+export function expired(head: CellHead): Cell {
+  return end(head, 'expired', `the kernel was covered until ${head.coveredUntil}`);
+}
+
+/** A cell that no job is needed for, if it is one. @param asOf today */
+export function cellWithoutJob(head: CellHead, fix: MatrixFix, asOf: string): Cell | undefined {
+  if (isOver(head.coveredUntil, asOf)) return expired(head);
   if (fix.releases.length > 0 && !fix.releases.some((release) => head.release.startsWith(release)))
-    return end('not-for-this-kernel', `the fix is for ${fix.releases.join(', ')}`);
-  if (fix.unpatchable !== undefined)
-    return end('unpatchable', fix.unpatchable, 'boot a kernel that has the fix');
+    return end(head, 'not-for-this-kernel', `the fix is for ${fix.releases.join(', ')}`);
+  if (fix.withdrawn)
+    return end(
+      head,
+      'withdrawn',
+      withdrawalWords(fix.withdrawn),
+      'unload livepatches that have it, or load the next release over them',
+    );
+  if (fix.unpatchable !== undefined) return end(head, 'unpatchable', fix.unpatchable);
   return undefined;
+}
+
+/** What a good cell is whose livepatch mends nothing, and helps until the fix is there. */
+export function cellOfMitigation(cell: Cell, { mitigation }: MatrixFix, isProving: boolean): Cell {
+  if (mitigation === undefined || !isGood(cell, isProving)) return cell;
+  return {
+    ...cell,
+    state: 'mitigated',
+    reason: mitigation,
+    next: 'replace it by the fix, when there is one',
+  };
 }
 
 const buildStates = {
   fixed: 'fixed',
   'not-affected': 'not-affected',
+  unsupported: 'unsupported',
   'does-not-apply': 'does-not-apply',
   refused: 'refused',
 } as const satisfies Record<string, CellState>;
+
+/** Outcomes after which nothing is to be done. */
+const withoutNext = new Set<string>(['fixed', 'not-affected', 'unsupported']);
 
 /** The state that a build gives. */
 export function cellOfBuild(head: CellHead, result: JobResult, maxWarnings: number | undefined): Cell {
@@ -70,9 +114,7 @@ export function cellOfBuild(head: CellHead, result: JobResult, maxWarnings: numb
     ...head,
     state: buildStates[result.outcome],
     reason: first?.what ?? 'nothing is changed',
-    ...(first?.next && result.outcome !== 'not-affected' && result.outcome !== 'fixed'
-      ? { next: first.next }
-      : {}),
+    ...(first?.next && !withoutNext.has(result.outcome) ? { next: first.next } : {}),
     findings,
   };
 }

@@ -28,6 +28,20 @@ export interface KernelSelection {
   readonly newest?: number;
 }
 
+/** Who took something back, and why. */
+export interface Withdrawal {
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** A release that is in the field, as it was written. */
+export interface MatrixRelease {
+  /** Folder that `klpkit matrix report --release` wrote, relative to the matrix. */
+  readonly folder: string;
+  /** Its livepatches must not be loaded any more. */
+  readonly withdrawn?: Withdrawal;
+}
+
 /** A fix of the matrix as it was written. */
 export interface MatrixFix {
   /** Own name, `[a-z0-9][a-z0-9-]*`; the key of the fix, since neither a CVE nor a commit is one. */
@@ -46,6 +60,10 @@ export interface MatrixFix {
   readonly checks: readonly MatrixCheck[];
   /** Why no livepatch can be made of it, and what has the fix instead. */
   readonly unpatchable?: string;
+  /** What its livepatch does instead of mending: it helps until the fix is there, and never counts as one. */
+  readonly mitigation?: string;
+  /** It goes into no livepatch any more, and livepatches that have it are withdrawn. */
+  readonly withdrawn?: Withdrawal;
 }
 
 /** How livepatches are made: cut out of the compiled units, or compiled from C that is written for them. */
@@ -65,6 +83,10 @@ export interface MatrixPolicy {
   readonly maxUnits?: number;
   /** Scenarios that each proven livepatch is taken through: names of those that klpkit brings, or files relative to the matrix. */
   readonly scenarios: readonly string[];
+  /** Modules that nobody looks after; a fix of nothing else is not made. `vmlinux` is not among them. */
+  readonly unsupported: readonly string[];
+  /** So many days before a kernel's `coveredUntil` its end is told; default 30. */
+  readonly warnDays: number;
 }
 
 /** A matrix file as it was read. Paths are relative to its folder and stay inside it. */
@@ -72,15 +94,24 @@ export interface Matrix {
   readonly name: string;
   readonly kernels: readonly MatrixKernel[];
   readonly fixes: readonly MatrixFix[];
+  /** What was released before, the oldest first. */
+  readonly released: readonly MatrixRelease[];
   readonly policy: MatrixPolicy;
 }
 
-/** States of a cell. `failed` means that we could not find out; `refused` that we did. */
+/**
+ * States of a cell. `failed` means that we could not find out; `refused` that we did. A cell whose job runs is `building` or
+ * `proving`; whether the fix is in already, applies, and can be livepatched is found out within the build.
+ */
 export const cellStates = [
   'unknown',
+  'building',
+  'proving',
   'fixed',
   'not-affected',
   'not-for-this-kernel',
+  'unsupported',
+  'expired',
   'does-not-apply',
   'refused',
   'unpatchable',
@@ -88,7 +119,9 @@ export const cellStates = [
   'built',
   'disproven',
   'proven',
+  'mitigated',
   'released',
+  'withdrawn',
 ] as const;
 
 /** See {@link cellStates}. */
@@ -112,6 +145,8 @@ export interface Cell {
   readonly findings: readonly Finding[];
   /** Digest of everything that the state was derived from. */
   readonly inputs: string;
+  /** In a report: the matrix, a patch or klpkit is another than the state was derived from. */
+  readonly isStale?: true;
   readonly artifact?: Artifact;
   /** Key of cells that were changed in the same way; see `changeKey`. */
   readonly group?: string;
@@ -157,8 +192,10 @@ export interface BuildJob {
   readonly maxUnits?: number;
   /** Absent: `binary`. */
   readonly route?: Route;
-  /** The livepatch that is in the field, which the new one follows. */
-  readonly shipped?: JobInput;
+  /** Livepatches that may be in the field; the new one must be able to follow each. */
+  readonly shipped?: readonly JobInput[];
+  /** Modules that nobody looks after. */
+  readonly unsupported?: readonly string[];
 }
 
 /** Proves a livepatch. */
@@ -186,7 +223,7 @@ export type JobResult =
     }
   | {
       readonly kind: 'build';
-      readonly outcome: 'fixed' | 'not-affected' | 'does-not-apply' | 'refused';
+      readonly outcome: 'fixed' | 'not-affected' | 'unsupported' | 'does-not-apply' | 'refused';
       readonly findings: readonly Finding[];
     }
   | {

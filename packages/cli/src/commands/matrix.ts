@@ -12,6 +12,7 @@ interface Flags {
   readonly json: boolean;
   readonly state?: string;
   readonly store?: string;
+  readonly asOf?: string;
   readonly jobs?: number;
   readonly queue?: string;
 }
@@ -31,7 +32,24 @@ const placeFlags = {
     placeholder: 'DIR|s3://…',
     optional: true,
   },
+  asOf: {
+    kind: 'parsed',
+    parse: parseDay,
+    brief: "The day that kernels' coveredUntil is held against; else today",
+    placeholder: 'DAY',
+    optional: true,
+  },
 } as const;
+
+/** Reads a day, `2026-11-30`. @throws {UsageError} */
+function parseDay(text: string): string {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || Number.isNaN(Date.parse(text)))
+    throw new UsageError(`${text} is no day as 2026-11-30`);
+  return text;
+}
+
+/** Today in UTC. */
+const today = () => new Date().toISOString().slice(0, 10);
 
 /** Where a matrix keeps its state, and where its results are. */
 async function placesOf(
@@ -55,6 +73,10 @@ const roles: Readonly<Partial<Record<Cell['state'], Role>>> = {
   failed: 'bad',
   disproven: 'bad',
   unpatchable: 'warning',
+  unsupported: 'warning',
+  expired: 'warning',
+  mitigated: 'warning',
+  withdrawn: 'bad',
 };
 
 /** `klpkit matrix run`: every fix on every kernel, to an end. */
@@ -100,7 +122,7 @@ const matrixRunCommand = buildCommand<Flags, [string], Context>({
     const text = new TextDecoder().decode(await readUserFile(path));
     const fleet = await import('@klpkit/fleet');
     const matrix = fleet.readMatrix(text, path);
-    const opened = await fleet.openMatrix(matrix, dirname(path), path);
+    const opened = await fleet.openMatrix(matrix, { folder: dirname(path), file: path });
     const { folder, address } = await placesOf(path, flags);
     const store = fleet.openStore(address, {
       onWait: (why) => context.complain(`waits: ${why}`),
@@ -120,6 +142,7 @@ const matrixRunCommand = buildCommand<Flags, [string], Context>({
       const { cells, jobs } = await fleet.runMatrix({
         matrix,
         ...opened,
+        asOf: flags.asOf ?? today(),
         store,
         engine,
         state,
@@ -128,7 +151,7 @@ const matrixRunCommand = buildCommand<Flags, [string], Context>({
           tellProgress();
           sayCell(context, cell);
         },
-        signal: context.signal,
+        signal: context.firstInterrupt(),
       });
       const isWaiting = cells.some(fleet.needsHuman);
       if (context.isJson) {
@@ -158,6 +181,9 @@ interface ReportFlags {
   readonly csv?: string;
   readonly openvex?: string;
   readonly release?: string;
+  readonly asOf?: string;
+  readonly version?: string;
+  readonly notice?: string;
   readonly key?: string;
   readonly cert?: string;
   readonly author: string;
@@ -174,14 +200,19 @@ function parseDate(text: string): string {
 const file = (brief: string, placeholder: string) =>
   ({ kind: 'parsed', parse: String, brief, placeholder, optional: true }) as const;
 
+/** States that no run has taken to an end. */
+const unfinished = new Set<Cell['state']>(['unknown', 'building', 'proving']);
+
 /** `klpkit matrix report`: what the last run knows, for people and for programs. */
 const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
   docs: {
     brief: 'Tell what is covered, as a table, a page, CSV, JSON or OpenVEX',
     fullDescription: [
-      'Reads the state of the last run; nothing is built. With --release, each released livepatch is written with its report,',
-      'manifest.json tells what is in it, and SHA256SUMS has all checksums; with a key, the modules are signed as by klpkit',
-      'sign, and SHA256SUMS.p7s signs the checksums. Ends with code 1 if a cell waits for a human.',
+      'Reads the state of the last run; nothing is built. Cells that were derived from another matrix, patch or klpkit are shown as',
+      'stale; what follows from the matrix alone, a withdrawal or the end of coverage, holds at once. With --release, each',
+      'released livepatch is written with its report, manifest.json tells what is in it and what is withdrawn, and SHA256SUMS has',
+      'all checksums; with a key, the modules are signed as by klpkit sign, and SHA256SUMS.p7s signs the checksums. Named under',
+      '`released` in the matrix, the release is what the next one must follow. Ends with code 1 if a cell waits for a human.',
       '',
       'EXAMPLE',
       '  klpkit matrix report fleet/matrix.yaml --html coverage --openvex coverage.vex.json',
@@ -196,6 +227,8 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
       csv: file('File for the cells as CSV', 'FILE'),
       openvex: file('File for an OpenVEX document', 'FILE'),
       release: file('New folder for the released livepatches, a manifest and checksums', 'DIR'),
+      version: file('What people call the release, for its manifest', 'VERSION'),
+      notice: file('The notice that goes with the release, for its manifest', 'NOTICE'),
       key: file('Key that signs the release, as for klpkit sign', 'KEY.pem'),
       cert: file('Certificate of that key', 'CERT.pem'),
       author: {
@@ -227,37 +260,44 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
     if (!(await isFile(join(folder, 'matrix.sqlite'))))
       throw new UsageError(`${folder} holds no state of a run`, `klpkit matrix ${path}`);
     const state = new fleet.MatrixState(folder);
-    const rows = state.rows();
+    const [kernels, rows] = [state.kernels(), state.rows()];
     state.close();
-    const cells = fleet.orderCells(
-      matrix,
-      rows.flatMap(({ cell }) => cell ?? []),
+    const opened = await fleet.openReport(matrix, { folder: dirname(path), file: path });
+    const asOf = flags.asOf ?? today();
+    const facts = { asOf, warnDays: matrix.policy.warnDays, released: opened.released };
+    const standing = fleet.standingCells({ matrix, ...opened, asOf, kernels, rows });
+    const cells = fleet.withNextKernel(
+      standing.map((cell) => fleet.withoutWithdrawn(cell, opened.released)),
+      asOf,
     );
-    const unknown = rows.length - cells.length;
+    const unknown = cells.filter(({ state: at }) => unfinished.has(at)).length;
     if (flags.csv) await writeFileAtomic(flags.csv, fleet.coverageCsv(cells));
     if (flags.openvex) {
       const timestamp = flags.date ?? `${new Date().toISOString().slice(0, 19)}Z`;
-      await writeFileAtomic(flags.openvex, fleet.openVex(cells, { author: flags.author, timestamp }));
+      await writeFileAtomic(flags.openvex, fleet.openVex(cells, facts, { author: flags.author, timestamp }));
     }
-    if (flags.html) await fleet.writeCoverage(flags.html, matrix.name, cells, fleet.openStore(address));
+    if (flags.html)
+      await fleet.writeCoverage(flags.html, matrix.name, cells, facts, fleet.openStore(address));
+    const { version, notice } = flags;
     const release =
       flags.release === undefined
         ? undefined
-        : await fleet.writeRelease(flags.release, matrix, cells, fleet.openStore(address), signing);
-    const isWaiting = unknown > 0 || cells.some(fleet.needsHuman);
+        : await fleet.writeRelease(flags.release, matrix, cells, facts, fleet.openStore(address), {
+            version,
+            notice,
+            signing,
+          });
+    const isWaiting = cells.some(fleet.needsHuman);
     if (context.isJson) {
       const answer: Answer<'matrix-report'> = {
         command: 'matrix report',
         outcome: isWaiting ? 'waiting' : 'done',
         cells,
         unknown,
-        kernels: fleet.coverageOf(cells).map(({ kernel, release, coveredUntil, live, notNeeded, open }) => ({
-          kernel,
-          release,
-          ...(coveredUntil ? { coveredUntil } : {}),
-          live,
-          notNeeded,
+        kernels: fleet.coverageOf(cells, facts).map(({ open, livepatch: _, released, ...coverage }) => ({
+          ...coverage,
           open: open.map(({ fix }) => fix),
+          released: released.map(({ kernel: __, file: ___, ...one }) => one),
         })),
         groups: fleet.groupsOf(cells).map(({ key, fix, cells: of, differs }) => ({
           key,
@@ -281,7 +321,7 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
       };
       context.answer(answer);
     }
-    context.say(fleet.coverageText(cells).trimEnd());
+    context.say(fleet.coverageText(cells, facts).trimEnd());
     if (release)
       context.say(
         `\n${context.paint('good', 'written')}  ${flags.release}: ${release.kernels.length} livepatches${signing ? ', signed' : ''}`,

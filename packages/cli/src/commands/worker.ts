@@ -89,7 +89,7 @@ export const workerCommand = buildCommand<Flags, [], Context>({
         jobs++;
         context.say(what);
       },
-      signal: context.signal,
+      signal: context.firstInterrupt(),
     });
     if (context.isJson) {
       const answer: Answer<'worker'> = { command: 'worker', outcome: 'ended', jobs };

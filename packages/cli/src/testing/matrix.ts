@@ -1,11 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Cell } from '@klpkit/fleet';
-import { addKernel } from '@klpkit/kernel';
+import { addKernel, type Kernel } from '@klpkit/kernel';
 import { demoPatch, demoSource } from '../demo-fix.ts';
 
 /** klpkit in a process of its own, with all that it said so far. */
@@ -23,16 +31,19 @@ const bin = fileURLToPath(new URL('../bin.ts', import.meta.url));
 /** A folder with a matrix of one kernel and three fixes: one good, one that does not apply, one that does not compile. */
 export class MatrixFolder {
   readonly folder: string;
+  /** Tree of the matrix's kernel. */
+  readonly sourceDir: string;
   readonly #started: Started[] = [];
 
   static async make(): Promise<MatrixFolder> {
     const kernel = await addKernel('debian:6.12.117+deb12-amd64');
     const fix = demoPatch(readFileSync(join(kernel.sourceDir, demoSource), 'utf8'));
     if (!fix) throw new Error(`${demoSource} of ${kernel.id} has no place for the fix`);
-    return new MatrixFolder(kernel.id, fix);
+    return new MatrixFolder(kernel, fix);
   }
 
-  private constructor(kernel: string, fix: string) {
+  private constructor({ id: kernel, sourceDir }: Kernel, fix: string) {
+    this.sourceDir = sourceDir;
     this.folder = mkdtempSync(join(tmpdir(), 'klpkit-matrix-'));
     mkdirSync(this.at('patches'));
     writeFileSync(this.at('patches/good.patch'), fix);
@@ -88,8 +99,10 @@ policy:
 
   /** Names of jobs whose results are in a store of this folder, as workers call them. */
   finished(store: string): Set<string> {
+    const results = this.at(join(store, 'results'));
+    if (!existsSync(results)) return new Set();
     return new Set(
-      readdirSync(this.at(join(store, 'results')), { recursive: true })
+      readdirSync(results, { recursive: true })
         .map(String)
         .filter((name) => name.endsWith('.json'))
         .map((name) => name.slice(name.lastIndexOf('/') + 1).slice(0, 12)),

@@ -13,7 +13,8 @@ const build: BuildJob = {
   overrides: { KLP501: 'a reason' },
   maxUnits: 3,
   route: 'source',
-  shipped: { name: 'old.ko', digest },
+  shipped: [{ name: 'old.ko', digest }],
+  unsupported: ['ax25'],
 };
 const prove: ProveJob = {
   kind: 'prove',

@@ -26,7 +26,8 @@ const job = v.variant('kind', [
     overrides: v.record(text, text),
     maxUnits: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000))),
     route: v.optional(v.picklist(['binary', 'source'])),
-    shipped: v.optional(input),
+    shipped: v.optional(v.pipe(v.array(input), v.minLength(1), v.maxLength(100))),
+    unsupported: v.optional(v.pipe(v.array(text), v.minLength(1), v.maxLength(1000))),
   }),
   v.strictObject({
     kind: v.literal('prove'),

@@ -1,6 +1,15 @@
-import { buildLivepatch, checkModule, checkUpgrade, reportHtml, reportJson } from '@klpkit/author';
+import {
+  buildLivepatch,
+  checkModule,
+  checkUpgrade,
+  type PatchText,
+  readFix,
+  reportHtml,
+  reportJson,
+} from '@klpkit/author';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
-import { type Kernel, openKernel } from '@klpkit/kernel';
+import { splitSignature } from '@klpkit/formats';
+import { findUnits, type Kernel, openKernel } from '@klpkit/kernel';
 import { type Check, parseExpectation, proveLivepatch } from '@klpkit/prove';
 import { changeSet } from '../group.ts';
 import { imageDigest } from '../image.ts';
@@ -59,6 +68,8 @@ async function build(
   };
   let built: Made | NothingMade;
   try {
+    const unsupported = job.unsupported && (await unsupportedOf(kernel, patches, job.unsupported));
+    if (unsupported) return { kind: 'build', outcome: 'unsupported', findings: [unsupported] };
     built =
       job.route === 'source'
         ? await makeFromSource(kernel, patches, options)
@@ -75,8 +86,10 @@ async function build(
   const { judgement } = await checkModule(file, built.ko, { kernel });
   const known = new Set(findings.map(({ id, what }) => `${id} ${what}`));
   findings.push(...judgement.findings.filter(({ id, what }) => !known.has(`${id} ${what}`)));
-  if (job.shipped) {
-    const older = { file: job.shipped.name, bytes: await store.get(job.shipped.digest) };
+  for (const { name, digest } of job.shipped ?? []) {
+    const older = { file: name, bytes: await store.get(digest) };
+    // The same livepatch need not follow itself; it may have been signed since.
+    if (Buffer.compare(splitSignature(older.bytes).module, built.ko) === 0) continue;
     const upgrade = await checkUpgrade(older, { file, bytes: built.ko }, kernel);
     findings.push(...upgrade.findings.filter(({ id, what }) => !known.has(`${id} ${what}`)));
   }
@@ -98,6 +111,29 @@ async function build(
     },
     group: built.sourceKey ?? changeSet(built.ko).key,
     findings,
+  };
+}
+
+/** Says so where all that a fix touches is in modules that nobody looks after. @throws {Refusal} when it cannot be read */
+async function unsupportedOf(
+  kernel: Kernel,
+  patches: readonly PatchText[],
+  unsupported: readonly string[],
+): Promise<Finding | undefined> {
+  const { files } = await readFix(kernel.sourceDir, patches);
+  const sources = files.filter(({ kind, after }) => kind === 'source' && after !== undefined);
+  const { units } = await findUnits(
+    kernel,
+    sources.map(({ path }) => path),
+  );
+  const owners = [...new Set(units.map(({ owner }) => owner))].sort();
+  const isUnsupported = (owner: string) =>
+    unsupported.some((name) => name.replaceAll('-', '_') === owner.replaceAll('-', '_'));
+  if (owners.length === 0 || !owners.every(isUnsupported)) return undefined;
+  return {
+    id: 'unsupported',
+    severity: 'note',
+    what: `the fix is of ${owners.join(' and ')} alone, which the matrix does not support`,
   };
 }
 

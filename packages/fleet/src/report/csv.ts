@@ -3,9 +3,11 @@ import type { Cell } from '../types.ts';
 const columns = [
   'kernel',
   'release',
+  'coveredUntil',
   'fix',
   'cves',
   'state',
+  'stale',
   'reason',
   'next',
   'module',
@@ -20,9 +22,11 @@ export function coverageCsv(cells: readonly Cell[]): string {
     ...cells.map((cell) => [
       cell.kernel,
       cell.release,
+      cell.coveredUntil ?? '',
       cell.fix,
       cell.cves.join(' '),
       cell.state,
+      cell.isStale ? 'yes' : '',
       cell.reason,
       cell.next ?? '',
       cell.artifact?.name ?? '',

@@ -1,16 +1,15 @@
 import { createHash } from 'node:crypto';
 import { html, type Markup, pageStyle, trusted } from '@klpkit/author';
-import { allFixes } from '../run.ts';
-import { needsHuman } from '../states.ts';
+import { allFixes, needsHuman } from '../states.ts';
 import { type Cell, cellStates } from '../types.ts';
-import { coverageOf, groupsOf } from './coverage.ts';
+import { coverageOf, coverageWords, groupsOf, type ReportFacts, releasedWords } from './coverage.ts';
 
 const style = `${pageStyle}
 .grid td { padding: 0; } .grid td a, .grid td span { display: block; color: inherit; padding: .35rem .8rem; text-decoration: none; }
 .grid td a:focus-visible { outline-offset: -3px; }
 .st-proven, .st-released, .st-built { background: var(--add); color: var(--addink); }
-.st-refused, .st-does-not-apply, .st-unpatchable { background: var(--mod); color: var(--modink); }
-.st-failed, .st-disproven { background: var(--del); color: var(--delink); }
+.st-refused, .st-does-not-apply, .st-unpatchable, .st-mitigated, .st-unsupported, .st-expired, .st-stale { background: var(--mod); color: var(--modink); }
+.st-failed, .st-disproven, .st-withdrawn { background: var(--del); color: var(--delink); }
 .filter { display: flex; flex-wrap: wrap; gap: .5rem 1rem; margin: .75rem 0; border: 0; padding: 0; }
 .cell[hidden] { display: none; }
 details { border: 1px solid var(--line); border-radius: .5rem; background: var(--card); margin: .5rem 0; padding: .5rem 1rem; }
@@ -43,6 +42,7 @@ open();
 `;
 
 const nameOf = (fix: string) => (fix === allFixes ? 'all good fixes' : fix);
+const stateOf = ({ state, isStale }: Cell) => (isStale ? `${state}, stale` : state);
 const anchorOf = (cell: Cell) => `${cell.release}-${cell.fix === allFixes ? 'all' : cell.fix}`;
 
 /**
@@ -53,6 +53,7 @@ const anchorOf = (cell: Cell) => `${cell.release}-${cell.fix === allFixes ? 'all
 export function coverageHtml(
   title: string,
   cells: readonly Cell[],
+  facts: ReportFacts,
   pageOf: (cell: Cell) => string | undefined,
 ): string {
   const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(script)}'; base-uri 'none'; form-action 'none'`;
@@ -83,7 +84,8 @@ export function coverageHtml(
 <main id="main">
 ${grid(cells)}
 <h2>Kernels</h2>
-${kernelTable(cells)}
+${kernelTable(cells, facts)}
+${releasedTable(facts)}
 ${groupTable(cells)}
 <h2>Cells</h2>
 ${filters(cells)}
@@ -112,22 +114,36 @@ ${kernels.map(
   (release) => html`<tr><th scope="row">${release}</th>${fixes.map((fix) => {
     const cell = cellOf.get(`${release}\0${fix}`);
     return cell
-      ? html`<td class="st-${cell.state}"><a href="#${anchorOf(cell)}">${cell.state}</a></td>`
+      ? html`<td class="st-${cell.isStale ? 'stale' : cell.state}"><a href="#${anchorOf(cell)}">${stateOf(cell)}</a></td>`
       : html`<td><span>unknown</span></td>`;
   })}</tr>
 `,
 )}</tbody></table></div>`;
 }
 
-function kernelTable(cells: readonly Cell[]): Markup {
+function kernelTable(cells: readonly Cell[], facts: ReportFacts): Markup {
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Kernels">
-<table><thead><tr><th scope="col">kernel</th><th scope="col">covered until</th><th scope="col">livepatch</th><th scope="col">fixes in it</th><th scope="col">not needed</th><th scope="col">open</th></tr></thead><tbody>
-${coverageOf(cells).map(
-  ({ release, coveredUntil, livepatch, live, notNeeded, open }) => html`<tr>
-<th scope="row">${release}</th><td>${coveredUntil ?? 'not said'}</td>
-<td>${livepatch?.artifact ? html`${livepatch.artifact.name}, ${livepatch.state}<br><code>${livepatch.artifact.digest}</code>` : 'none'}</td>
-<td>${live.join(', ')}</td><td>${notNeeded.join(', ')}</td>
-<td>${open.map((cell) => html`<a href="#${anchorOf(cell)}">${nameOf(cell.fix)}</a> ${cell.state} `)}</td></tr>
+<table><thead><tr><th scope="col">kernel</th><th scope="col">coverage</th><th scope="col">livepatch</th><th scope="col">fixes in it</th><th scope="col">not needed</th><th scope="col">open</th></tr></thead><tbody>
+${coverageOf(cells, facts).map((kernel) => {
+  const { release, coverage, next, livepatch, live, mitigated, notNeeded, open } = kernel;
+  const isOld = coverage === 'ending' || coverage === 'ended';
+  return html`<tr>
+<th scope="row">${release}</th><td>${isOld ? html`<b class="${coverage === 'ended' ? 'error' : 'warning'}">${coverageWords(kernel)}</b><br>${next}` : coverageWords(kernel) || 'not said'}</td>
+<td>${livepatch?.artifact ? html`${livepatch.artifact.name}, ${stateOf(livepatch)}<br><code>${livepatch.artifact.digest}</code>` : 'none'}</td>
+<td>${live.join(', ')}${mitigated.length > 0 && html`<br>mitigated: ${mitigated.join(', ')}`}</td><td>${notNeeded.join(', ')}</td>
+<td>${open.map((cell) => html`<a href="#${anchorOf(cell)}">${nameOf(cell.fix)}</a> ${stateOf(cell)} `)}</td></tr>
+`;
+})}</tbody></table></div>`;
+}
+
+function releasedTable({ released }: ReportFacts): Markup | undefined {
+  if (released.length === 0) return undefined;
+  return html`<h2>Released before</h2>
+<div class="scroll" tabindex="0" role="region" aria-label="Released before">
+<table><thead><tr><th scope="col">kernel</th><th scope="col">livepatch</th><th scope="col">state</th><th scope="col">SHA-256</th></tr></thead><tbody>
+${released.map(
+  (one) => html`<tr><th scope="row">${one.kernel}</th><td>${releasedWords(one)}</td>
+<td class="st-${one.state === 'superseded' ? 'none' : one.state}">${one.state}</td><td><code>${one.sha256}</code></td></tr>
 `,
 )}</tbody></table></div>`;
 }
@@ -161,7 +177,7 @@ ${there.map((state) => html`<label><input type="checkbox" value="${state}" check
 function cellDetails(cell: Cell, page: string | undefined): Markup {
   const { release, fix, state, reason, next, cves, findings, artifact, group, proof, inputs } = cell;
   return html`<details class="cell" id="${anchorOf(cell)}" data-state="${state}">
-<summary><span class="badge">${state}</span> ${nameOf(fix)} on ${release}: ${reason}</summary>
+<summary><span class="badge">${stateOf(cell)}</span> ${nameOf(fix)} on ${release}: ${reason}</summary>
 <dl>
 ${next && html`<dt>next</dt><dd>${next}</dd>`}
 ${cves.length > 0 && html`<dt>CVEs</dt><dd>${cves.join(', ')}</dd>`}

@@ -1,7 +1,7 @@
 import { contentKey } from '@klpkit/host';
-import { allFixes } from '../run.ts';
+import { allFixes } from '../states.ts';
 import type { Cell, CellState } from '../types.ts';
-import { coverageOf } from './coverage.ts';
+import { coverageOf, type ReportFacts } from './coverage.ts';
 
 /** Options of {@link openVex}. */
 export interface VexOptions {
@@ -20,15 +20,19 @@ interface Statement {
   readonly action_statement?: string;
 }
 
-const underInvestigation = new Set<CellState>(['unknown', 'does-not-apply', 'failed']);
+const underInvestigation = new Set<CellState>(['unknown', 'building', 'proving', 'does-not-apply', 'failed']);
 
 /**
  * What is known of each CVE on each kernel, as an OpenVEX 0.2.0 document. A fix that a livepatch brings holds only while that
  * livepatch is loaded, so its product is the kernel *with* it, and the bare package stays affected.
  */
-export function openVex(cells: readonly Cell[], { author, timestamp }: VexOptions): string {
+export function openVex(
+  cells: readonly Cell[],
+  facts: ReportFacts,
+  { author, timestamp }: VexOptions,
+): string {
   const statements: Statement[] = [];
-  for (const { kernel, live, livepatch } of coverageOf(cells)) {
+  for (const { kernel, live, livepatch } of coverageOf(cells, facts)) {
     const own = cells.filter((cell) => cell.kernel === kernel && cell.fix !== allFixes);
     for (const cve of [...new Set(own.flatMap(({ cves }) => cves))].sort()) {
       // A CVE with several fixes is fixed by all of them.
@@ -58,6 +62,8 @@ function statementsOf(
   if (!first) return [];
   const vulnerability = { name: cve };
   const bare = [{ '@id': productOf(first) }];
+  if (of.some(({ isStale }) => isStale))
+    return [{ vulnerability, products: bare, status: 'under_investigation' }];
   const every = (...states: CellState[]) => of.every(({ state }) => states.includes(state));
   if (every('fixed')) return [{ vulnerability, products: bare, status: 'fixed' }];
   if (every('not-affected', 'fixed', 'not-for-this-kernel'))
@@ -88,6 +94,16 @@ function statementsOf(
   const open = of.filter(({ fix }) => !live.includes(fix));
   if (open.every(({ state }) => underInvestigation.has(state)))
     return [{ vulnerability, products: bare, status: 'under_investigation' }];
+  const mitigated = open.every(({ state }) => state === 'mitigated') ? open : [];
+  if (mitigated.length > 0 && livepatch?.artifact && livepatch.state === 'released')
+    return [
+      {
+        vulnerability,
+        products: bare,
+        status: 'affected',
+        action_statement: `load ${livepatch.artifact.name} (sha256 ${livepatch.artifact.digest}), which mitigates it until the fix is there: ${mitigated.map(({ reason }) => reason).join('; ')}`,
+      },
+    ];
   return [
     {
       vulnerability,

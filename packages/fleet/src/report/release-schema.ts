@@ -39,7 +39,17 @@ const kernel = mapping(
     page: mapping(file),
     fixes: {
       type: 'array',
-      items: mapping({ id: text, title: text, cves: texts, group: text, inputs }, ['title', 'group']),
+      items: mapping(
+        {
+          id: text,
+          title: text,
+          cves: texts,
+          mitigation: { type: 'string', description: 'What it does instead of mending; its CVEs are open' },
+          group: text,
+          inputs,
+        },
+        ['title', 'mitigation', 'group'],
+      ),
     },
     objects: { type: 'array', items: mapping({ name: text, functions: texts }) },
     group: {
@@ -47,8 +57,13 @@ const kernel = mapping(
       description: 'Equal for livepatches that replace the same functions by the same code',
     },
     inputs,
+    follows: {
+      type: 'array',
+      description: 'Livepatches that may be loaded when it comes: it was checked to follow each',
+      items: mapping({ sha256: digest('Of the module as it was handed over'), version: text }, ['version']),
+    },
   },
-  ['sourceVersion', 'coveredUntil', 'group'],
+  ['sourceVersion', 'coveredUntil', 'group', 'follows'],
 );
 
 /** The JSON schema of `manifest.json` of a release. */
@@ -56,6 +71,29 @@ export function releaseSchema(): Json {
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'klpkit release',
-    ...mapping({ format: { const: releaseFormat }, name: text, kernels: { type: 'array', items: kernel } }),
+    ...mapping(
+      {
+        format: { const: releaseFormat },
+        name: text,
+        version: { type: 'string', description: 'What people call the release' },
+        notice: { type: 'string', description: 'The notice that goes with it' },
+        kernels: { type: 'array', items: kernel },
+        withdrawn: {
+          type: 'array',
+          description: 'Livepatches of all releases so far that must not be loaded any more',
+          items: mapping(
+            {
+              kernel: text,
+              name: text,
+              version: text,
+              sha256: digest('Of the module as it was handed over'),
+              reason: text,
+            },
+            ['version'],
+          ),
+        },
+      },
+      ['version', 'notice'],
+    ),
   };
 }

@@ -5,30 +5,14 @@ import { join } from 'node:path';
 import { run } from '@klpkit/host';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FolderStore } from '../store/index.ts';
-import { artifact, cell } from '../testing/cells.ts';
-import type { Cell, Matrix } from '../types.ts';
+import { artifact, cell, fixOf, matrixOf, reportFacts } from '../testing/cells.ts';
+import type { Cell } from '../types.ts';
 import { writeRelease } from './release.ts';
 
 let folder = '';
 let store: FolderStore;
 let cells: Cell[];
-const matrix: Matrix = {
-  name: 'web',
-  kernels: [],
-  fixes: [
-    {
-      id: 'one',
-      title: 'A fix',
-      cves: ['CVE-2026-1234'],
-      patches: ['one.patch'],
-      backports: [],
-      releases: [],
-      overrides: {},
-      checks: [],
-    },
-  ],
-  policy: { route: 'binary', prove: true, cumulative: true, scenarios: [] },
-};
+const matrix = matrixOf([fixOf('one', { title: 'A fix', cves: ['CVE-2026-1234'] })]);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'klpkit-release-'));
@@ -56,7 +40,7 @@ afterAll(() => rm(folder, { recursive: true }));
 describe('writeRelease', () => {
   it('writes what is released, and nothing else, with sums that hold', async () => {
     const out = join(folder, 'out');
-    const manifest = await writeRelease(out, matrix, cells, store);
+    const manifest = await writeRelease(out, matrix, cells, reportFacts, store);
     expect(JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'))).toEqual(manifest);
     expect(manifest.kernels.map(({ kernel }) => kernel)).toEqual(['debian:6.12']);
     const [kernel] = manifest.kernels;
@@ -80,22 +64,22 @@ describe('writeRelease', () => {
   });
 
   it('gives the same bytes again', async () => {
-    for (const out of ['a', 'b']) await writeRelease(join(folder, out), matrix, cells, store);
+    for (const out of ['a', 'b']) await writeRelease(join(folder, out), matrix, cells, reportFacts, store);
     for (const file of ['manifest.json', 'SHA256SUMS'])
       expect(readFileSync(join(folder, 'a', file))).toEqual(readFileSync(join(folder, 'b', file)));
   });
 
   it('writes over no release, and leaves nothing half-written', async () => {
     const out = join(folder, 'twice');
-    await writeRelease(out, matrix, cells, store);
-    await expect(writeRelease(out, matrix, cells, store)).rejects.toThrow('is there already');
+    await writeRelease(out, matrix, cells, reportFacts, store);
+    await expect(writeRelease(out, matrix, cells, reportFacts, store)).rejects.toThrow('is there already');
     const none = cells.filter(({ state }) => state !== 'released');
-    await expect(writeRelease(join(folder, 'none'), matrix, none, store)).rejects.toThrow(
+    await expect(writeRelease(join(folder, 'none'), matrix, none, reportFacts, store)).rejects.toThrow(
       'no kernel of the matrix',
     );
     const lost = new FolderStore(join(folder, 'lost'));
     await lost.put('another module');
-    await expect(writeRelease(join(folder, 'none'), matrix, cells, lost)).rejects.toThrow(
+    await expect(writeRelease(join(folder, 'none'), matrix, cells, reportFacts, lost)).rejects.toThrow(
       /the store .* has no/,
     );
     expect(existsSync(join(folder, 'none'))).toBe(false);

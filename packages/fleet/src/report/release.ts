@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { UsageError } from '@klpkit/findings';
 import { makeFolderAtomic, sha256Hex, writeFileAtomic } from '@klpkit/host';
 import type { Kernel } from '@klpkit/kernel';
+import { inTheField, type ReleasedLivepatch } from '../history.ts';
 import { type SigningKey, signDetached, signModule } from '../sign/index.ts';
+import { allFixes } from '../states.ts';
 import type { Store } from '../store/index.ts';
 import type { Cell, Matrix } from '../types.ts';
-import { coverageOf } from './coverage.ts';
+import { coverageOf, type ReportFacts } from './coverage.ts';
 
 /** Version of {@link ReleaseManifest}. */
 export const releaseFormat = 1;
@@ -25,6 +27,8 @@ export interface ReleaseFix {
   readonly id: string;
   readonly title?: string;
   readonly cves: readonly string[];
+  /** What it does instead of mending; its CVEs are open. */
+  readonly mitigation?: string;
   /** Equal where the fix alone changes a kernel in the same way; see `changeSet`. */
   readonly group?: string;
   /** Digest of everything that the fix's own livepatch was made and proven from. */
@@ -50,13 +54,36 @@ export interface ReleaseKernel {
   readonly objects: readonly { readonly name: string; readonly functions: readonly string[] }[];
   readonly group?: string;
   readonly inputs: string;
+  /** Livepatches of this kernel that it was checked to follow. */
+  readonly follows?: readonly { readonly sha256: string; readonly version?: string }[];
+}
+
+/** A livepatch that must not be loaded any more. */
+export interface WithdrawnLivepatch {
+  readonly kernel: string;
+  readonly name: string;
+  readonly version?: string;
+  /** SHA-256 of the module as it was handed over. */
+  readonly sha256: string;
+  readonly reason: string;
 }
 
 /** `manifest.json` of a release: all that is in it, and what it was made from. No times, no paths of the machine. */
 export interface ReleaseManifest {
   readonly format: typeof releaseFormat;
   readonly name: string;
+  /** What people call the release, and the notice that goes with it. */
+  readonly version?: string;
+  readonly notice?: string;
   readonly kernels: readonly ReleaseKernel[];
+  /** The block list: of all releases so far. */
+  readonly withdrawn: readonly WithdrawnLivepatch[];
+}
+
+/** What is said of a release that cells do not tell. */
+export interface ReleaseWords {
+  readonly version?: string | undefined;
+  readonly notice?: string | undefined;
 }
 
 /** How a release is signed: with which key, and by the program of which kernel. */
@@ -69,16 +96,24 @@ export interface ReleaseSigning extends SigningKey {
  * `SHA256SUMS` over all of them. With a key the modules are signed, and `SHA256SUMS.p7s` signs the rest. The same cells give the
  * same bytes.
  *
- * @throws {UsageError} when nothing is released, the folder is there already, or the key cannot sign
+ * @throws {UsageError} when nothing is released, something has changed since the last run, the folder is there already, or the key
+ *   cannot sign
  * @throws {StoreError} when the store lacks something
  */
 export async function writeRelease(
   folder: string,
   matrix: Matrix,
   cells: readonly Cell[],
+  facts: ReportFacts,
   store: Store,
-  signing?: ReleaseSigning,
+  { version, notice, signing }: ReleaseWords & { readonly signing?: ReleaseSigning | undefined } = {},
 ): Promise<ReleaseManifest> {
+  const stale = cells.filter(({ fix, isStale }) => fix === allFixes && isStale);
+  if (stale.length > 0)
+    throw new UsageError(
+      `the matrix has changed since the livepatch of ${stale.map(({ kernel }) => kernel).join(', ')} was proven`,
+      'run the matrix again before it is released',
+    );
   let manifest: ReleaseManifest | undefined;
   const isNew = await makeFolderAtomic(folder, async (place) => {
     const files = new Map<string, string>();
@@ -89,17 +124,25 @@ export async function writeRelease(
       return { file, sha256, size: bytes.length };
     };
     const kernels: ReleaseKernel[] = [];
-    for (const { livepatch, live } of coverageOf(cells))
-      if (livepatch?.state === 'released')
-        kernels.push(
-          await writeKernel(livepatch, fixesOf(matrix, cells, livepatch, live), store, write, signing),
-        );
+    for (const { livepatch, live, mitigated, released } of coverageOf(cells, facts))
+      if (livepatch?.state === 'released') {
+        const fixes = fixesOf(matrix, cells, livepatch, [...live, ...mitigated]);
+        const follows = inTheField(released, livepatch.kernel);
+        kernels.push(await writeKernel(livepatch, { fixes, follows, store, write, signing }));
+      }
     if (kernels.length === 0)
       throw new UsageError(
         'no kernel of the matrix has a released livepatch',
         'klpkit matrix report tells why',
       );
-    manifest = { format: releaseFormat, name: matrix.name, kernels };
+    manifest = {
+      format: releaseFormat,
+      name: matrix.name,
+      ...(version === undefined ? {} : { version }),
+      ...(notice === undefined ? {} : { notice }),
+      kernels,
+      withdrawn: facts.released.flatMap((one) => (one.state === 'withdrawn' ? [withdrawnOf(one)] : [])),
+    };
     await write('manifest.json', new TextEncoder().encode(`${JSON.stringify(manifest, undefined, 2)}\n`));
     const sums = new TextEncoder().encode(
       [...files]
@@ -118,12 +161,22 @@ export async function writeRelease(
   return manifest;
 }
 
+/** What the part of a kernel is written from, besides its cell. */
+interface KernelPart {
+  readonly fixes: readonly ReleaseFix[];
+  readonly follows: readonly ReleasedLivepatch[];
+  readonly store: Store;
+  readonly write: (file: string, bytes: Uint8Array) => Promise<ReleaseFile>;
+  readonly signing: ReleaseSigning | undefined;
+}
+
+function withdrawnOf({ kernel, name, version, sha256, reason = '' }: ReleasedLivepatch): WithdrawnLivepatch {
+  return { kernel, name, ...(version === undefined ? {} : { version }), sha256, reason };
+}
+
 async function writeKernel(
   { kernel, release, sourceVersion, coveredUntil, artifact, group, inputs }: Cell,
-  fixes: readonly ReleaseFix[],
-  store: Store,
-  write: (file: string, bytes: Uint8Array) => Promise<ReleaseFile>,
-  signing: ReleaseSigning | undefined,
+  { fixes, follows, store, write, signing }: KernelPart,
 ): Promise<ReleaseKernel> {
   if (!artifact) throw new UsageError(`${kernel} is released without a livepatch`, 'run the matrix again');
   // What a state says becomes names of files.
@@ -148,6 +201,14 @@ async function writeKernel(
     objects: artifact.objects,
     ...(group ? { group } : {}),
     inputs,
+    ...(follows.length > 0
+      ? {
+          follows: follows.map(({ sha256, version }) => ({
+            sha256,
+            ...(version === undefined ? {} : { version }),
+          })),
+        }
+      : {}),
   };
 }
 
@@ -160,7 +221,14 @@ function fixesOf(
   return cells
     .filter((cell) => cell.kernel === kernel && live.includes(cell.fix))
     .map(({ fix: id, cves, group, inputs }) => {
-      const title = matrix.fixes.find((fix) => fix.id === id)?.title;
-      return { id, ...(title ? { title } : {}), cves, ...(group ? { group } : {}), inputs };
+      const { title, mitigation } = matrix.fixes.find((fix) => fix.id === id) ?? {};
+      return {
+        id,
+        ...(title ? { title } : {}),
+        cves,
+        ...(mitigation === undefined ? {} : { mitigation }),
+        ...(group ? { group } : {}),
+        inputs,
+      };
     });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { artifact, cell } from '../testing/cells.ts';
+import { artifact, cell, reportFacts } from '../testing/cells.ts';
 import { coverageCsv, coverageHtml, coverageOf, coverageText, groupsOf, openVex } from './index.ts';
 
 const all = (release: string, ...functions: string[]) =>
@@ -28,7 +28,7 @@ const cells = [
 describe('coverageOf', () => {
   it('says for each kernel what is in, not needed and open', () => {
     expect(
-      coverageOf(cells).map(({ release, live, notNeeded, open }) => ({
+      coverageOf(cells, reportFacts).map(({ release, live, notNeeded, open }) => ({
         release,
         live,
         notNeeded,
@@ -41,7 +41,10 @@ describe('coverageOf', () => {
   });
 
   it('counts nothing as in a livepatch that was not released', () => {
-    const [first] = coverageOf(cells.map((one) => (one.fix === '*' ? { ...one, state: 'disproven' } : one)));
+    const [first] = coverageOf(
+      cells.map((one) => (one.fix === '*' ? { ...one, state: 'disproven' } : one)),
+      reportFacts,
+    );
     expect(first?.live).toEqual([]);
     expect(first?.open.map(({ fix }) => fix)).toEqual(['two', '*']);
   });
@@ -61,7 +64,7 @@ describe('groupsOf', () => {
 describe('openVex', () => {
   const statements = (of = cells) =>
     (
-      JSON.parse(openVex(of, { author: 'a', timestamp: '2026-01-01T00:00:00Z' })) as {
+      JSON.parse(openVex(of, reportFacts, { author: 'a', timestamp: '2026-01-01T00:00:00Z' })) as {
         statements: { vulnerability: { name: string }; products: { '@id': string }[]; status: string }[];
       }
     ).statements.map(
@@ -89,7 +92,8 @@ describe('openVex', () => {
 
   it('has the same identity whenever it is written', () => {
     const [one, two] = ['2026-01-01T00:00:00Z', '2027-01-01T00:00:00Z'].map(
-      (timestamp) => JSON.parse(openVex(cells, { author: 'a', timestamp })) as Record<string, unknown>,
+      (timestamp) =>
+        JSON.parse(openVex(cells, reportFacts, { author: 'a', timestamp })) as Record<string, unknown>,
     );
     expect(one?.['@id']).toBe(two?.['@id']);
     expect(one?.timestamp).not.toBe(two?.timestamp);
@@ -99,7 +103,7 @@ describe('openVex', () => {
 describe('coverageCsv', () => {
   it('quotes what would break a line or be computed', () => {
     const csv = coverageCsv([cell('6.12.117', 'one', 'refused', { reason: '=1+1, "x"\ny' })]);
-    expect(csv.split('\r\n')[1]).toContain(`refused,"'=1+1, ""x""\ny",`);
+    expect(csv.split('\r\n')[1]).toContain(`refused,,"'=1+1, ""x""\ny",`);
     expect(csv.endsWith('\r\n')).toBe(true);
   });
 });
@@ -107,14 +111,19 @@ describe('coverageCsv', () => {
 describe('coverageHtml', () => {
   it('escapes what comes from patches, and allows no other script', () => {
     const evil = cell('6.12.117', 'one', 'refused', { reason: '<script>alert(1)</script>' });
-    const page = coverageHtml('web', [evil], () => undefined);
+    const page = coverageHtml('web', [evil], reportFacts, () => undefined);
     expect(page).not.toContain('<script>alert');
     expect(page).toContain('&lt;script&gt;alert');
     expect(page).toContain('default-src &#39;none&#39;');
   });
 
   it('leads from the grid to each cell, and to the report of its livepatch', () => {
-    const page = coverageHtml('web', cells, ({ artifact: of }) => of && `reports/${of.page}.html`);
+    const page = coverageHtml(
+      'web',
+      cells,
+      reportFacts,
+      ({ artifact: of }) => of && `reports/${of.page}.html`,
+    );
     for (const { release, fix } of cells) {
       const anchor = `${release}-${fix === '*' ? 'all' : fix}`;
       expect(page).toContain(`href="#${anchor}"`);
@@ -126,7 +135,7 @@ describe('coverageHtml', () => {
 
 describe('coverageText', () => {
   it('shows a grid, and what waits with its next step', () => {
-    const text = coverageText(cells);
+    const text = coverageText(cells, reportFacts);
     expect(text.split('\n').slice(0, 3)).toEqual([
       '          one     two      three         all',
       '6.12.117  proven  refused  not-affected  released',

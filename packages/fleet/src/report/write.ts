@@ -1,31 +1,16 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '@klpkit/host';
-import { allFixes } from '../run.ts';
 import type { Store } from '../store/index.ts';
-import type { Cell, Matrix } from '../types.ts';
+import type { Cell } from '../types.ts';
+import type { ReportFacts } from './coverage.ts';
 import { coverageHtml } from './html.ts';
-
-/** The cells of a matrix in the order of its kernels and fixes, the livepatch of all fixes last of each kernel. */
-export function orderCells(matrix: Matrix, cells: readonly Cell[]): Cell[] {
-  const fixes = [...matrix.fixes.map(({ id }) => id), allFixes];
-  const kernels = matrix.kernels.map(({ id }) => id);
-  const place = ({ kernel }: Cell) => {
-    // `debian:6.1` begins `debian:6.12.117+deb12-amd64` as well, and is not what it stands for.
-    const fitting = kernels.filter((id) => kernel.startsWith(id)).sort((a, b) => b.length - a.length);
-    return fitting[0] === undefined ? kernels.length : kernels.indexOf(fitting[0]);
-  };
-  return [...cells].sort(
-    (a, b) =>
-      place(a) - place(b) ||
-      (a.kernel < b.kernel ? -1 : a.kernel > b.kernel ? 1 : fixes.indexOf(a.fix) - fixes.indexOf(b.fix)),
-  );
-}
 
 /** Writes `index.html` and, below `reports/`, the page of every livepatch that the store has. */
 export async function writeCoverage(
   folder: string,
   title: string,
   cells: readonly Cell[],
+  facts: ReportFacts,
   store: Store,
 ): Promise<void> {
   const pages = new Map<Cell, string>();
@@ -38,6 +23,6 @@ export async function writeCoverage(
   }
   await writeFileAtomic(
     join(folder, 'index.html'),
-    coverageHtml(title, cells, (cell) => pages.get(cell)),
+    coverageHtml(title, cells, facts, (cell) => pages.get(cell)),
   );
 }

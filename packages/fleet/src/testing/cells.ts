@@ -1,4 +1,18 @@
-import type { Cell, CellState } from '../types.ts';
+import type { ReportFacts } from '../report/index.ts';
+import type { Cell, CellState, Matrix, MatrixFix, MatrixPolicy } from '../types.ts';
+
+/** The policy of a matrix that says nothing of it. */
+export const defaultPolicy: MatrixPolicy = {
+  route: 'binary',
+  prove: true,
+  cumulative: true,
+  scenarios: [],
+  unsupported: [],
+  warnDays: 30,
+};
+
+/** What a report of a test knows: a day, and that nothing was released before. */
+export const reportFacts: ReportFacts = { asOf: '2026-11-30', warnDays: 30, released: [] };
 
 /** A cell of a test. */
 export function cell(release: string, fix: string, state: CellState, more: Partial<Cell> = {}): Cell {
@@ -26,4 +40,23 @@ export function artifact(name: string, ...functions: string[]): NonNullable<Cell
     page: 'c'.repeat(64),
     objects: [{ name: 'vmlinux', functions }],
   };
+}
+
+/** A fix of a test with a patch of its name. */
+export function fixOf(id: string, more: Partial<MatrixFix> = {}): MatrixFix {
+  return {
+    id,
+    cves: [],
+    patches: [`${id}.patch`],
+    backports: [],
+    releases: [],
+    overrides: {},
+    checks: [],
+    ...more,
+  };
+}
+
+/** A matrix of a test without kernels. */
+export function matrixOf(fixes: readonly MatrixFix[]): Matrix {
+  return { name: 'web', kernels: [], fixes, released: [], policy: defaultPolicy };
 }
