@@ -90,6 +90,7 @@ export const chapters: readonly Chapter[] = [
       page('operating/signing', 'Signing'),
       page('operating/tracing', 'Tracing beside livepatching'),
       page('operating/upgrades', 'Upgrades'),
+      page('operating/matrix', 'Many kernels, many fixes'),
       page('operating/incidents', 'When it goes wrong'),
     ],
   },

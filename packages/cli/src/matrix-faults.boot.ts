@@ -107,13 +107,17 @@ describe('a matrix through a queue gives what the embedded engine gives', () => 
   it('though workers are ended by Ctrl-C on the way, and give back at once what they were at', async () => {
     // Until this lock lapses the test would not wait.
     const lock = 3600;
-    const compiling = worker('ended', {}, lock);
     const coordinating = coordinator('ended', 'ended');
-    await until('a compiler', () => runsBelow(compiling, 'cc1'));
-    compiling.kill('SIGINT');
-    expect(await ended(compiling)).toBe(0);
-    const [given] = begun(compiling).slice(-1);
-    expect(matrix.finished('ended')).not.toContain(given);
+    let given = '';
+    // As often as a job may fail: being given back counts as no failure.
+    for (let time = 0; time < 3; time++) {
+      const compiling = worker('ended', {}, lock);
+      await until('a compiler', () => runsBelow(compiling, 'cc1'));
+      compiling.kill('SIGINT');
+      expect(await ended(compiling)).toBe(0);
+      given = begun(compiling).at(-1) ?? '';
+      expect(matrix.finished('ended')).not.toContain(given);
+    }
     const proving = worker('ended', {}, lock);
     await until('a machine', () => runsBelow(proving, 'qemu-system-x86'));
     expect(begun(proving)).toContain(given);

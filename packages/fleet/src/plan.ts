@@ -1,7 +1,16 @@
 import { sha256Hex } from '@klpkit/host';
 import { inputOf } from './history.ts';
 import { inputsKey } from './keys.ts';
-import { allFixes, type CellHead, cellWithoutJob, end, expired, isGood, isOver } from './states.ts';
+import {
+  allFixes,
+  beginsWith,
+  type CellHead,
+  cellWithoutJob,
+  end,
+  expired,
+  isGood,
+  isOver,
+} from './states.ts';
 import type { BuildJob, Cell, JobInput, JobKernel, Matrix, MatrixCheck, MatrixFix } from './types.ts';
 
 /** What a plan needs to know of a kernel; the kernel itself need not be there. */
@@ -113,7 +122,7 @@ export class Plan {
   }
 
   #patchesOf(fix: MatrixFix, release: string): JobInput[] {
-    const paths = fix.backports.find((one) => release.startsWith(one.release))?.patches ?? fix.patches;
+    const paths = fix.backports.find((one) => beginsWith(release, one.release))?.patches ?? fix.patches;
     return paths.map((path) => this.#input(path, this.#sources.patches.get(path) ?? ''));
   }
 

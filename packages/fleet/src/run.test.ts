@@ -185,6 +185,35 @@ describe('runMatrix', () => {
     ]);
   });
 
+  it('takes backports and releases number for number', async () => {
+    const engine = new Answers();
+    const given = await request(
+      [
+        fix('one', { backports: [{ release: '6.1', patches: ['one-6.1.patch'] }] }),
+        fix('old', { releases: ['6.1', '5.10.'] }),
+      ],
+      ['6.12.117', '6.1.0-56', '5.10.2'],
+      engine,
+    );
+    const patches = new Map([...given.patches, ['one-6.1.patch', 'the patch one for 6.1']]);
+    const { cells } = await runMatrix({ ...given, patches });
+    expect(cells.map(({ fix: id, state }) => `${id} ${state}`)).toEqual([
+      ...['one proven', 'old not-for-this-kernel', '* released'],
+      ...['one proven', 'old proven', '* released'],
+      ...['one proven', 'old proven', '* released'],
+    ]);
+    const builds = engine.asked.filter((job) => job.kind === 'build' && job.name.endsWith('one'));
+    expect(
+      builds.map((job) => job.kind === 'build' && `${job.kernel.id} ${job.patches.map(({ name }) => name)}`),
+    ).toEqual(
+      expect.arrayContaining([
+        'debian:6.12.117 one.patch',
+        'debian:6.1.0-56 one-6.1.patch',
+        'debian:5.10.2 one.patch',
+      ]),
+    );
+  });
+
   it('does nothing for kernels whose coverage has ended, and leaves withdrawn fixes out', async () => {
     const engine = new Answers();
     const given = await request(

@@ -44,6 +44,13 @@ export function isOver(coveredUntil: string | undefined, asOf: string): boolean 
   return coveredUntil !== undefined && coveredUntil < asOf;
 }
 
+/** Whether a release begins so, number for number: `6.1` begins `6.1.0-56-amd64`, and not `6.12.117`. */
+export function beginsWith(release: string, beginning: string): boolean {
+  return (
+    release.startsWith(beginning) && !(/\d$/.test(beginning) && /^\d/.test(release.slice(beginning.length)))
+  );
+}
+
 /** The end of a cell whose kernel is no longer looked after. */
 export function expired(head: CellHead): Cell {
   return end(head, 'expired', `the kernel was covered until ${head.coveredUntil}`);
@@ -52,7 +59,7 @@ export function expired(head: CellHead): Cell {
 /** A cell that no job is needed for, if it is one. @param asOf today */
 export function cellWithoutJob(head: CellHead, fix: MatrixFix, asOf: string): Cell | undefined {
   if (isOver(head.coveredUntil, asOf)) return expired(head);
-  if (fix.releases.length > 0 && !fix.releases.some((release) => head.release.startsWith(release)))
+  if (fix.releases.length > 0 && !fix.releases.some((beginning) => beginsWith(head.release, beginning)))
     return end(head, 'not-for-this-kernel', `the fix is for ${fix.releases.join(', ')}`);
   if (fix.withdrawn)
     return end(

@@ -51,7 +51,7 @@ export interface MatrixFix {
   readonly cves: readonly string[];
   /** Patches in their order, relative to the matrix. */
   readonly patches: readonly string[];
-  /** Other patches for kernels whose release begins so. */
+  /** Other patches for kernels whose release begins so, number for number: `6.1` is not 6.12. */
   readonly backports: readonly { readonly release: string; readonly patches: readonly string[] }[];
   /** Beginnings of the releases that it is for; empty: all. */
   readonly releases: readonly string[];

@@ -40,7 +40,12 @@ export function coverageText(cells: readonly Cell[], facts: ReportFacts): string
     if (released.length > 0) lines.push('  before');
     for (const one of released) lines.push(`    ${one.state}  ${releasedWords(one)}  sha256 ${one.sha256}`);
   }
-  const shared = groupsOf(cells).filter(({ cells: of, differs }) => of.length > 1 || differs.length > 0);
+  const groups = groupsOf(cells);
+  // One that differs is understood beside the one that it differs from.
+  const telling = new Set(
+    groups.filter(({ cells: of, differs }) => of.length > 1 || differs.length > 0).map(({ fix }) => fix),
+  );
+  const shared = groups.filter(({ fix }) => telling.has(fix));
   if (shared.length > 0) lines.push('', 'to review once');
   for (const { fix, key, cells: of, differs } of shared) {
     lines.push(`  ${fix}  ${key.slice(0, 12)}  ${of.map(({ release }) => release).join(', ')}`);
