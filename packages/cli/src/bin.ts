@@ -4,20 +4,18 @@ import './start.js';
 
 const { main } = await import('./main.ts');
 const { Exit } = await import('./exit.ts');
+const { firstInterrupt, isFirstInterrupt } = await import('@klpkit/host');
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Comes at the first of the signals, where a command has asked for it. */
-const first = new AbortController();
-let isAskedFor = false;
+/** Code that the process ends with once the first signal was left to a command. */
 let ending: number | undefined;
 
 for (const signal of signals)
   process.on(signal, () => {
-    if (isAskedFor && ending === undefined) {
+    if (isFirstInterrupt()) {
       ending = 128 + constants.signals[signal];
       process.stderr.write('klpkit: ends; once more ends it at once\n');
-      first.abort(new DOMException('interrupted', 'AbortError'));
       return;
     }
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
@@ -38,9 +36,6 @@ const code = await main(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
-  firstInterrupt: () => {
-    isAskedFor = true;
-    return first.signal;
-  },
+  firstInterrupt,
 });
 process.exitCode = code === Exit.interrupted ? (ending ?? code) : code;

@@ -9,7 +9,7 @@ export {
   temporaryName,
   writeFileAtomic,
 } from './files.ts';
-export { atInterrupt, removeAtInterrupt } from './interrupt.ts';
+export { atInterrupt, firstInterrupt, isFirstInterrupt, removeAtInterrupt } from './interrupt.ts';
 export { type LockOptions, withLock } from './lock.ts';
 export { aptInstall, debianPackageOf } from './packages.ts';
 export { mapParallel } from './parallel.ts';

@@ -15,7 +15,34 @@ function cleanUp(): void {
   cleanups.clear();
 }
 
+/** Told of the first signal, where somebody asked for it. */
+let first: AbortController | undefined;
+let isFirstNow = false;
+
+/**
+ * Has the first interruption (SIGINT, SIGTERM, SIGHUP) abort a signal instead of cleaning up and ending the process, for work that
+ * puts something in order before it ends. The second one ends it as usual.
+ */
+export function firstInterrupt(): AbortSignal {
+  install();
+  first ??= new AbortController();
+  return first.signal;
+}
+
+/** Whether an interruption is one that {@link firstInterrupt} takes; the same answer for all listeners of one signal. */
+export function isFirstInterrupt(): boolean {
+  if (first && !first.signal.aborted) {
+    isFirstNow = true;
+    setImmediate(() => {
+      isFirstNow = false;
+    });
+    first.abort(new DOMException('interrupted', 'AbortError'));
+  }
+  return isFirstNow;
+}
+
 function onSignal(signal: NodeJS.Signals): void {
+  if (isFirstInterrupt()) return;
   cleanUp();
   // Somebody else may want to word the end; with nobody else, die of the signal as without a handler.
   if (process.listenerCount(signal) > 1) return;

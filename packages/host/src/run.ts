@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly maxOutputBytes?: number;
   /** Takes standard output piece by piece; then `stdout` and `bytes` of the result are empty. */
   readonly onStdout?: (chunk: Uint8Array) => void;
+  /** Gets standard error as it comes; it is collected as well. */
+  readonly onStderr?: (chunk: Uint8Array) => void;
 }
 
 /** How a child process ended and what it wrote. */
@@ -169,6 +171,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   const err: Buffer[] = [];
   child.stdout?.on('data', collect(out, options.onStdout));
   child.stderr?.on('data', collect(err));
+  if (options.onStderr) child.stderr?.on('data', options.onStderr);
   // A child that ends without reading its input is no mistake of ours.
   child.stdin?.on('error', () => {});
   child.stdin?.end(options.input);

@@ -124,15 +124,14 @@ const matrixRunCommand = buildCommand<Flags, [string], Context>({
     const matrix = fleet.readMatrix(text, path);
     const opened = await fleet.openMatrix(matrix, { folder: dirname(path), file: path });
     const { folder, address } = await placesOf(path, flags);
-    const store = fleet.openStore(address, {
-      onWait: (why) => context.complain(`waits: ${why}`),
-    });
+    const onWait = (why: string) => context.complain(`waits: ${why}`);
+    const store = fleet.openStore(address, { onWait });
     const engine = flags.queue
       ? await fleet.QueueEngine.open(
           fleet.queueAddress(flags.queue, context.env.KLPKIT_QUEUE_PASSWORD),
           store,
         )
-      : new fleet.LocalEngine(address, flags.jobs);
+      : new fleet.LocalEngine(address, flags.jobs, onWait);
     const state = new fleet.MatrixState(folder);
     const total = opened.kernels.length * (matrix.fixes.length + (matrix.policy.cumulative ? 1 : 0));
     let done = 0;

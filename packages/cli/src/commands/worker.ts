@@ -76,11 +76,12 @@ export const workerCommand = buildCommand<Flags, [], Context>({
     const fleet = await import('@klpkit/fleet');
     const queue = fleet.queueAddress(flags.queue, context.env.KLPKIT_QUEUE_PASSWORD);
     const storeAddress = fleet.storeAddress(flags.store);
+    const onWait = (why: string) => context.complain(`waits: ${why}`);
     let jobs = 0;
     context.say(`works for ${fleet.queueWords(queue)}`);
     await fleet.runWorker({
       queue,
-      store: fleet.openStore(storeAddress, { onWait: (why) => context.complain(`waits: ${why}`) }),
+      store: fleet.openStore(storeAddress, { onWait }),
       storeAddress,
       ...(flags.jobs ? { jobs: flags.jobs } : {}),
       ...(flags.only ? { kinds: [flags.only] } : {}),
@@ -89,6 +90,7 @@ export const workerCommand = buildCommand<Flags, [], Context>({
         jobs++;
         context.say(what);
       },
+      onWait,
       signal: context.firstInterrupt(),
     });
     if (context.isJson) {

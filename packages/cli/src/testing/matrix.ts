@@ -134,6 +134,19 @@ export async function until(what: string, isSo: () => boolean, seconds = 180): P
     if (Date.now() - since > seconds * 1000) throw new Error(`${what} did not come in ${seconds} s`);
 }
 
+/** Names of programs that run with this text in their command line. */
+export function programsWith(text: string): string[] {
+  return readdirSync('/proc').flatMap((entry) => {
+    try {
+      const line = /^\d+$/.test(entry) ? readFileSync(`/proc/${entry}/cmdline`, 'utf8') : '';
+      return line.includes(text) ? [line.split('\0')[0] ?? ''] : [];
+    } catch {
+      // It has ended meanwhile.
+      return [];
+    }
+  });
+}
+
 /** Whether a program runs below a process, however deep: `cc1`, `qemu-system-x86` (names are cut to 15 letters). */
 export function runsBelow({ pid }: ChildProcess, program: string): boolean {
   const parents = new Map<number, { parent: number; name: string }>();

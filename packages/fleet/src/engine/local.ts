@@ -18,10 +18,16 @@ export class LocalEngine implements Engine {
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
-  /** @param store address of the store that the jobs use */
-  constructor(store: string, width: number = localWidth()) {
+  readonly #onWait: ((why: string) => void) | undefined;
+
+  /**
+   * @param store address of the store that the jobs use
+   * @param onWait told when a job waits for it, and why
+   */
+  constructor(store: string, width: number = localWidth(), onWait?: (why: string) => void) {
     this.#store = store;
     this.width = width;
+    this.#onWait = onWait;
   }
 
   async run(_key: string, job: Job, signal?: AbortSignal): Promise<JobResult> {
@@ -29,7 +35,7 @@ export class LocalEngine implements Engine {
     else this.#running++;
     try {
       signal?.throwIfAborted();
-      return await runJobProcess(job, { store: this.#store, signal });
+      return await runJobProcess(job, { store: this.#store, signal, onWait: this.#onWait });
     } finally {
       // The place goes to the next one that waits.
       const next = this.#waiting.shift();

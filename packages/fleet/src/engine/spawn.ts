@@ -13,6 +13,8 @@ export interface JobProcess {
   /** Address of the store. */
   readonly store: string;
   readonly signal?: AbortSignal | undefined;
+  /** Told when the job waits for its store, and why. */
+  readonly onWait?: ((why: string) => void) | undefined;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface JobProcess {
  *
  * @throws the signal's reason when aborted
  */
-export async function runJobProcess(job: Job, { store, signal }: JobProcess): Promise<JobResult> {
+export async function runJobProcess(job: Job, { store, signal, onWait }: JobProcess): Promise<JobResult> {
   const envelope = { format: jobFormat, version: meta.version, job };
   // What a job starts has no use for these.
   const { KLPKIT_QUEUE_PASSWORD: _, KBUILD_SIGN_PIN: __, ...env } = process.env as Record<string, string>;
@@ -30,6 +32,10 @@ export async function runJobProcess(job: Job, { store, signal }: JobProcess): Pr
       timeoutMs: jobMs[job.kind],
       env: { ...env, LC_ALL: 'C' },
       signal,
+      onStderr: linesOf((line) => {
+        const why = /^waits: (.*)$/.exec(line)?.[1];
+        if (why !== undefined) onWait?.(why);
+      }),
     });
     return JSON.parse(stdout) as JobResult;
   } catch (error) {
@@ -48,4 +54,15 @@ export async function runJobProcess(job: Job, { store, signal }: JobProcess): Pr
       next: error.code === null ? 'give it more memory, or run fewer jobs at once' : 'report it',
     };
   }
+}
+
+/** Splits what comes into lines. */
+function linesOf(onLine: (line: string) => void): (chunk: Uint8Array) => void {
+  const decoder = new TextDecoder();
+  let rest = '';
+  return (chunk) => {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+  };
 }

@@ -13,7 +13,10 @@ async function main(): Promise<void> {
   const { store, envelope } = JSON.parse(await text(process.stdin)) as { store: string; envelope: unknown };
   let result: unknown;
   try {
-    result = await runJob(readJob(envelope, meta.version), openStore(store));
+    result = await runJob(
+      readJob(envelope, meta.version),
+      openStore(store, { onWait: (why) => process.stderr.write(`waits: ${why}\n`) }),
+    );
   } catch (error) {
     result = jobFailure(error);
   }

@@ -28,6 +28,8 @@ export interface WorkerOptions {
   /** Without a sign of life for so long a worker counts as dead, and its jobs go to another. */
   readonly lockMs?: number;
   readonly onJob?: (what: string) => void;
+  /** Told when a job waits for the store, and why. */
+  readonly onWait?: (why: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -106,7 +108,7 @@ async function work(
   job: BullJob,
   token: string | undefined,
   cancelled: AbortSignal | undefined,
-  { store, storeAddress, signal }: WorkerOptions,
+  { store, storeAddress, signal, onWait }: WorkerOptions,
 ): Promise<QueueAnswer> {
   let read: Job;
   try {
@@ -121,7 +123,7 @@ async function work(
   if (!(await hasKernel(read.kernel))) return decline(job, token, read.kernel.id);
   if (await knownResult(store, key)) return { kept: true };
   const ended = AbortSignal.any([...(signal ? [signal] : []), ...(cancelled ? [cancelled] : [])]);
-  const result = await runJobProcess(read, { store: storeAddress, signal: ended });
+  const result = await runJobProcess(read, { store: storeAddress, signal: ended, onWait });
   if (result.kind === 'failed') {
     const isLast = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
     if (!isLast && (result.class === 'resource' || result.class === 'environment'))

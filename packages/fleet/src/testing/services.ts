@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { Queue } from 'bullmq';
+import { connectQueue } from '../queue/address.ts';
+import { queueName, queuePrefix } from '../queue/names.ts';
 
 /** A service of a test, in a process of its own. */
 export interface Service {
@@ -43,6 +46,18 @@ export function startS3(folder: string, port: number, bucket: string): Promise<S
   const script = fileURLToPath(new URL('s3-server.ts', import.meta.url));
   const argv = [process.execPath, script, '--port', `${port}`, '--folder', folder, '--bucket', bucket];
   return start(argv, folder, port, 'ready');
+}
+
+/** How many builds of a queue wait, wait for another try, and have failed. */
+export async function buildsOf(port: number): Promise<Record<string, number>> {
+  const connection = connectQueue({ host: '127.0.0.1', port });
+  const queue = new Queue(queueName('build'), { connection, prefix: queuePrefix });
+  try {
+    return await queue.getJobCounts('active', 'delayed', 'failed');
+  } finally {
+    await queue.close();
+    connection.disconnect();
+  }
 }
 
 const running = new Set<ChildProcess>();
