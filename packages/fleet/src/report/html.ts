@@ -10,6 +10,7 @@ const style = `${pageStyle}
 .st-proven, .st-released, .st-built { background: var(--add); color: var(--addink); }
 .st-refused, .st-does-not-apply, .st-unpatchable, .st-mitigated, .st-unsupported, .st-expired, .st-stale { background: var(--mod); color: var(--modink); }
 .st-failed, .st-disproven, .st-withdrawn { background: var(--del); color: var(--delink); }
+thead th, td[class^='st-'] { overflow-wrap: normal; }
 .filter { display: flex; flex-wrap: wrap; gap: .5rem 1rem; margin: .75rem 0; border: 0; padding: 0; }
 .cell[hidden] { display: none; }
 details { border: 1px solid var(--line); border-radius: .5rem; background: var(--card); margin: .5rem 0; padding: .5rem 1rem; }
@@ -58,7 +59,7 @@ export function coverageHtml(
 ): string {
   const policy = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(script)}'; base-uri 'none'; form-action 'none'`;
   const waiting = cells.filter(needsHuman).length;
-  const released = cells.filter(({ state }) => state === 'released').length;
+  const released = cells.filter(({ state, isStale }) => state === 'released' && !isStale).length;
   const kernels = new Set(cells.map(({ kernel }) => kernel)).size;
   return html`<!doctype html>
 <html lang="en">

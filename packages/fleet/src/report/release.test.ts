@@ -84,4 +84,61 @@ describe('writeRelease', () => {
     );
     expect(existsSync(join(folder, 'none'))).toBe(false);
   });
+
+  it('tells what it follows, what only helps, and what is withdrawn', async () => {
+    const past = (version: string, state: 'superseded' | 'released' | 'withdrawn') => ({
+      kernel: 'debian:6.12',
+      file: 'a.ko',
+      name: `livepatch_web_${version}`,
+      sha256: version.repeat(64),
+      proven: version.repeat(64),
+      fixes: [],
+      folder: `releases/${version}`,
+      version,
+      state,
+      ...(state === 'withdrawn' ? { reason: 'withdrawn by Jo: oops' } : {}),
+    });
+    const facts = {
+      ...reportFacts,
+      released: [past('1', 'superseded'), past('2', 'released'), past('3', 'withdrawn')],
+    };
+    const more = [...cells, cell('6.12', 'stub', 'mitigated', { cves: ['CVE-2026-2222'] })];
+    const of = matrixOf([...matrix.fixes, fixOf('stub', { mitigation: 'the call ends with -EPERM' })]);
+    const manifest = await writeRelease(join(folder, 'four'), of, more, facts, store, {
+      version: '4',
+      notice: 'N-4',
+    });
+    expect(manifest).toMatchObject({
+      version: '4',
+      notice: 'N-4',
+      withdrawn: [
+        {
+          kernel: 'debian:6.12',
+          name: 'livepatch_web_3',
+          version: '3',
+          sha256: '3'.repeat(64),
+          reason: 'withdrawn by Jo: oops',
+        },
+      ],
+    });
+    const [kernel] = manifest.kernels;
+    expect(kernel?.follows).toEqual([
+      { sha256: '3'.repeat(64), version: '3' },
+      { sha256: '2'.repeat(64), version: '2' },
+    ]);
+    expect(kernel?.fixes.map(({ id, mitigation }) => [id, mitigation])).toEqual([
+      ['one', undefined],
+      ['stub', 'the call ends with -EPERM'],
+    ]);
+  });
+
+  it('lets nothing out that was derived from something else', async () => {
+    const stale = cells.map((one) =>
+      one.fix === '*' && one.artifact ? { ...one, isStale: true as const } : one,
+    );
+    await expect(writeRelease(join(folder, 'stale'), matrix, stale, reportFacts, store)).rejects.toThrow(
+      'the matrix has changed since the livepatch of debian:6.12, debian:5.10 was proven',
+    );
+    expect(existsSync(join(folder, 'stale'))).toBe(false);
+  });
 });

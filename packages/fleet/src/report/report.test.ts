@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { artifact, cell, reportFacts } from '../testing/cells.ts';
+import type { Cell } from '../types.ts';
 import { coverageCsv, coverageHtml, coverageOf, coverageText, groupsOf, openVex } from './index.ts';
 
 const all = (release: string, ...functions: string[]) =>
@@ -50,6 +51,58 @@ describe('coverageOf', () => {
   });
 });
 
+describe('the coverage of a kernel', () => {
+  const own = (coveredUntil?: string) => [
+    cell('6.12.99', 'one', 'proven', coveredUntil === undefined ? {} : { coveredUntil }),
+    cell('6.12.117', 'one', 'fixed', { coveredUntil: '2027-06-30' }),
+  ];
+  const at = (coveredUntil?: string, warnDays = 30) => {
+    const [first] = coverageOf(own(coveredUntil), { ...reportFacts, warnDays });
+    return { coverage: first?.coverage, daysLeft: first?.daysLeft, next: first?.next };
+  };
+  const next = 'boot debian:6.12.117, which is covered until 2027-06-30';
+
+  it('is told ahead, with the kernel to go to', () => {
+    expect(at()).toEqual({ coverage: 'unknown' });
+    expect(at('2026-12-31')).toEqual({ coverage: 'covered' });
+    expect(at('2026-12-30')).toEqual({ coverage: 'ending', daysLeft: 30, next });
+    expect(at('2026-11-30')).toEqual({ coverage: 'ending', daysLeft: 0, next });
+    expect(at('2026-11-29')).toEqual({ coverage: 'ended', next });
+    expect(at('2026-12-01', 0)).toEqual({ coverage: 'covered' });
+    expect(at('2027-12-01', 400)).toMatchObject({ next: expect.stringContaining('add a kernel') });
+  });
+
+  it('is in the text, with what was released before', () => {
+    const past = {
+      kernel: 'debian:6.12.99',
+      file: 'a.ko',
+      name: 'livepatch_web_1',
+      sha256: 'd'.repeat(64),
+      proven: 'd'.repeat(64),
+      fixes: ['one'],
+      folder: 'releases/1',
+      state: 'withdrawn' as const,
+      reason: 'withdrawn by Jo: oops in f',
+    };
+    const text = (day: string) => coverageText(own(day), { ...reportFacts, released: [past] });
+    expect(text('2026-12-01')).toContain(`6.12.99, covered until 2026-12-01, 1 day left\n  next: ${next}\n`);
+    expect(text('2026-11-30')).toContain('6.12.99, covered until 2026-11-30, its last day\n');
+    expect(text('2026-11-29')).toContain('6.12.99, coverage ended on 2026-11-29\n');
+    expect(text('2027-11-29')).toContain('6.12.99, covered until 2027-11-29\n');
+    expect(text('2027-11-29')).toContain(
+      `  before\n    withdrawn  livepatch_web_1 of releases/1: withdrawn by Jo: oops in f  sha256 ${past.sha256}\n`,
+    );
+    const page = coverageHtml(
+      'web',
+      own('2026-12-01'),
+      { ...reportFacts, released: [past] },
+      () => undefined,
+    );
+    expect(page).toContain('covered until 2026-12-01, 1 day left');
+    expect(page).toContain('livepatch_web_1 of releases/1: withdrawn by Jo: oops in f');
+  });
+});
+
 describe('groupsOf', () => {
   it('parts cells that are changed otherwise, and says how', () => {
     expect(groupsOf(cells).map(({ key, differs }) => [key, differs])).toEqual([
@@ -88,6 +141,30 @@ describe('openVex', () => {
   it('calls nothing fixed while a second fix of the CVE is open', () => {
     const both = cells.map((one) => (one.fix === 'two' ? { ...one, ...cves('CVE-2026-0001') } : one));
     expect(statements(both).slice(0, 1)).toEqual(['CVE-2026-0001 6.12.117?arch=amd64 affected']);
+  });
+
+  it('never counts as fixed what is mitigated, withdrawn, or was derived from something else', () => {
+    const of = (state: Cell['state'], more: Partial<Cell> = {}) => {
+      const vex = openVex(
+        [cell('6.12.117', 'one', state, { ...cves('CVE-2026-0001'), ...more }), all('6.12.117', 'f')],
+        reportFacts,
+        { author: 'a', timestamp: '2026-01-01T00:00:00Z' },
+      );
+      return (
+        JSON.parse(vex) as { statements: { status: string; action_statement?: string }[] }
+      ).statements.map(({ status, action_statement: action }) => `${status}${action ? `: ${action}` : ''}`);
+    };
+    expect(of('proven')[0]).toBe('fixed');
+    expect(of('proven', { isStale: true })).toEqual(['under_investigation']);
+    expect(of('building')).toEqual(['under_investigation']);
+    expect(of('withdrawn', { next: 'boot another' })).toEqual(['affected: boot another']);
+    for (const state of ['expired', 'unsupported'] as const)
+      expect(of(state)).toEqual(['affected: boot a kernel that has the fix']);
+    expect(of('mitigated', { reason: 'the call ends with -EPERM' })).toEqual([
+      expect.stringMatching(
+        /^affected: load livepatch-web\.ko \(sha256 a+\), which mitigates it until the fix is there: the call/,
+      ),
+    ]);
   });
 
   it('has the same identity whenever it is written', () => {
