@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { needsHuman } from '../states.ts';
 import { artifact, cell, reportFacts } from '../testing/cells.ts';
 import type { Cell } from '../types.ts';
 import { coverageCsv, coverageHtml, coverageOf, coverageText, groupsOf, openVex } from './index.ts';
@@ -48,6 +49,17 @@ describe('coverageOf', () => {
     );
     expect(first?.live).toEqual([]);
     expect(first?.open.map(({ fix }) => fix)).toEqual(['two', '*']);
+  });
+});
+
+describe('what has changed since the last run', () => {
+  it('waits for a human, and counts as in no livepatch', () => {
+    expect(needsHuman(cell('6.12', 'one', 'proven'))).toBe(false);
+    expect(needsHuman(cell('6.12', 'one', 'proven', { isStale: true }))).toBe(true);
+    const of = (more: Partial<Cell>) =>
+      coverageOf([cell('6.12', 'one', 'proven'), { ...all('6.12', 'f'), ...more }], reportFacts)[0];
+    expect(of({})).toMatchObject({ live: ['one'], open: [] });
+    expect(of({ isStale: true })).toMatchObject({ live: [], open: [{ fix: '*' }] });
   });
 });
 
