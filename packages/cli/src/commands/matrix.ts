@@ -207,11 +207,13 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
   docs: {
     brief: 'Tell what is covered, as a table, a page, CSV, JSON or OpenVEX',
     fullDescription: [
-      'Reads the state of the last run; nothing is built. Cells that were derived from another matrix, patch or klpkit are shown as',
-      'stale; what follows from the matrix alone, a withdrawal or the end of coverage, holds at once. With --release, each',
-      'released livepatch is written with its report, manifest.json tells what is in it and what is withdrawn, and SHA256SUMS has',
-      'all checksums; with a key, the modules are signed as by klpkit sign, and SHA256SUMS.p7s signs the checksums. Named under',
-      '`released` in the matrix, the release is what the next one must follow. Ends with code 1 if a cell waits for a human.',
+      'Reads the state of the last run; nothing is built. Cells that were derived from another matrix, patch or klpkit are',
+      'shown as stale; what follows from the matrix alone, a withdrawal or the end of coverage, holds at once.',
+      '',
+      'With --release, each released livepatch is written with its report, manifest.json tells what is in it and what is',
+      'withdrawn, and SHA256SUMS has all checksums; with a key, the modules are signed as by klpkit sign, and SHA256SUMS.p7s',
+      'signs the checksums. Named under `released` in the matrix, the release is what the next one must follow. Ends with code',
+      '1 if a cell waits for a human.',
       '',
       'EXAMPLE',
       '  klpkit matrix report fleet/matrix.yaml --html coverage --openvex coverage.vex.json',
