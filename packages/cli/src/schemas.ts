@@ -335,6 +335,12 @@ const prove = v.variant('outcome', [
         verdict: v.picklist(['proven', 'failed']),
         objects: v.array(v.strictObject({ name: text, functions: v.array(text) })),
         passes: v.array(pass),
+        calls: v.pipe(
+          v.array(v.strictObject({ object: text, function: text, calls: count })),
+          v.description(
+            'how often patched functions were called while checks ran with the livepatch in force; of those that could be counted',
+          ),
+        ),
         findings: v.array(proofFinding),
         blockers: v.pipe(blockers, v.description('tasks that kept the transition from its end')),
         timelines: v.pipe(v.array(timeline), v.description('its transitions, in order')),

@@ -30,6 +30,7 @@ const livepatch: LivepatchProof = {
       ],
     },
   ],
+  calls: [],
   findings: [],
   blockers: [],
   timelines: [],
@@ -46,6 +47,23 @@ const proof = (rest: Partial<LivepatchProof> = {}): Proof => ({
 });
 
 describe('a proof as text', () => {
+  it('tells which patched functions were called while checks ran', () => {
+    const called = (...counts: number[]) =>
+      formatProof(
+        proof({ calls: counts.map((calls, i) => ({ object: 'vmlinux', function: `f${i}`, calls })) }),
+      )
+        .split('\n')
+        .filter((line) => line.includes('called'));
+    expect(called()).toEqual([]);
+    expect(called(1, 20, 0)).toEqual([
+      '  called while checks ran: f0 once, f1 20 times',
+      '  not called by the checks: f2',
+    ]);
+    expect(called(...Array.from({ length: 10 }, () => 0))).toEqual([
+      '  not called by the checks: f0, f1, f2, f3, f4, f5, f6, f7, and 2 more',
+    ]);
+  });
+
   it('shows the outputs in columns, with exit codes and what was expected', () => {
     expect(
       formatProof(proof(), { width: 80 })

@@ -45,10 +45,7 @@ function startWords(booted: number, restored: number): string {
 function formatLivepatch(proof: LivepatchProof, width: number, maxLines: number): string[] {
   const lines = [`${proof.name}: ${proof.verdict}`];
   for (const { name, functions } of proof.objects) {
-    const shown = functions.slice(0, 8).join(', ');
-    lines.push(
-      `  patches ${name}: ${shown}${functions.length > 8 ? `, and ${functions.length - 8} more` : ''}`,
-    );
+    lines.push(`  patches ${name}: ${listed(functions, (one) => one)}`);
   }
   for (const pass of proof.passes) {
     lines.push(`  steps${orderWords[pass.order]}`);
@@ -60,6 +57,14 @@ function formatLivepatch(proof: LivepatchProof, width: number, maxLines: number)
     }
     for (const check of pass.checks) lines.push(...formatCheck(check, width, maxLines));
   }
+  const called = proof.calls.filter(({ calls }) => calls > 0);
+  const silent = proof.calls.filter(({ calls }) => calls === 0);
+  if (called.length > 0)
+    lines.push(
+      `  called while checks ran: ${listed(called, ({ function: name, calls }) => `${name} ${calls === 1 ? 'once' : `${calls} times`}`)}`,
+    );
+  if (silent.length > 0)
+    lines.push(`  not called by the checks: ${listed(silent, ({ function: name }) => name)}`);
   if (proof.blockers.length > 0) {
     lines.push('  tasks that block the transition');
     for (const { name, tid, reason, stack } of proof.blockers.slice(0, maxLines)) {
@@ -75,6 +80,12 @@ function formatLivepatch(proof: LivepatchProof, width: number, maxLines: number)
     for (const line of text.split('\n')) lines.push(`  ${line}`);
   }
   return lines;
+}
+
+/** At most eight of a list. */
+function listed<T>(items: readonly T[], words: (item: T) => string): string {
+  const shown = items.slice(0, 8).map(words).join(', ');
+  return items.length > 8 ? `${shown}, and ${items.length - 8} more` : shown;
 }
 
 const phases = ['before', 'patched', 'reverted'] as const;

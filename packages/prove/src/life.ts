@@ -1,3 +1,4 @@
+import { type CallCounter, countCalls, judgeCalls } from './calls.ts';
 import { judgeEffects, runChecks } from './checks.ts';
 import { explainErrno } from './log/faults.ts';
 import { expectedTaint, newTaints, type ProofFinding, stagingTaint } from './log/scan.ts';
@@ -45,6 +46,7 @@ export async function proveOne(
   let seen: StateChange[] = [];
   let isReusable = true;
   let checks: CheckResult[] = [];
+  const counter: CallCounter = { counts: [] };
   let order: Pass['order'] = 'vmlinux';
   const context: PassContext = { guest, session, livepatch, modules, blockers };
   try {
@@ -54,13 +56,14 @@ export async function proveOne(
     const orders: Pass['order'][] = modules.length === 0 ? ['vmlinux'] : ['livepatch-first', 'targets-first'];
     for (order of orders) {
       checks = livepatch.checks.map(({ command }) => ({ command }));
-      const isDone = await runPass(context, order, checks);
+      const isDone = await runPass(context, order, checks, counter);
       passes.push({ order, steps: session.take(), checks });
       if (order !== 'livepatch-first') judgeEffects(session, livepatch.checks, checks);
       isReusable &&= isDone.isClean;
       if (!isDone.isOk) break;
     }
     judgeTargets(context, passes);
+    if (isReusable) judgeCalls(context, counter);
     seen = readStateChanges((await session.ask('watch', ['0'], { limit: 1 << 20 })).output);
     const taintAfter = await readTaint(session);
     const isStaging = [...modules, ...guest.further]
@@ -112,6 +115,7 @@ export async function proveOne(
       verdict: findings.some(({ severity }) => severity === 'error') ? 'failed' : 'proven',
       objects: livepatch.objects,
       passes,
+      calls: counter.counts,
       findings,
       blockers,
       timelines: timelines(
@@ -135,6 +139,7 @@ async function runPass(
   context: PassContext,
   order: Pass['order'],
   results: readonly CheckResult[],
+  counter: CallCounter,
 ): Promise<{ isOk: boolean; isClean: boolean }> {
   const { guest, session, livepatch, modules } = context;
   const functions = livepatch.objects.reduce((sum, object) => sum + object.functions.length, 0);
@@ -175,12 +180,18 @@ async function runPass(
       for (const name of modules) await loadTarget(context, name, ours);
       await assertPatched(context, 'objects patched late');
     }
-    await runChecks(session, livepatch.checks, results, 'patched');
+    const checkPatched = async (name?: string) => {
+      if (livepatch.checks.length === 0) return;
+      await countCalls(context, counter, () =>
+        runChecks(session, livepatch.checks, results, 'patched', name),
+      );
+    };
+    await checkPatched();
     if (order === 'targets-first') {
       const isReloaded = await reloadTargets(context, functions);
       if (isReloaded) {
         await assertPatched(context, 'objects patched again');
-        await runChecks(session, livepatch.checks, results, 'patched', 'checks patched again');
+        await checkPatched('checks patched again');
       }
     }
     isClean = await revert(context, functions);

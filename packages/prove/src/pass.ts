@@ -10,7 +10,19 @@ export interface PreparedLivepatch {
   /** Its file in the VM. */
   readonly path: string;
   readonly objects: readonly PatchedObject[];
+  /** Its new code, as far as its symbols are unique in the module and harmless in a command. */
+  readonly newCode: readonly NewCode[];
   readonly checks: readonly Check[];
+}
+
+/** The new code of a patched function. */
+export interface NewCode {
+  /** `vmlinux` or the module's name. */
+  readonly object: string;
+  /** The function's name in the running kernel. */
+  readonly name: string;
+  /** Its symbol in the module. */
+  readonly newSymbol: string;
 }
 
 /** What livepatches that share a boot share. */

@@ -107,6 +107,7 @@ describe('several livepatches in one boot', () => {
         ...loop,
         checks: [{ command: loopCheck, expectBefore: '0', expectPatched: 'patched', expectReverted: '0' }],
       },
+      { ...(await renamed('livepatch_uncalled')), checks: [{ command: 'echo fine', expectPatched: 'fine' }] },
       {
         ...ext4,
         checks: [
@@ -133,6 +134,7 @@ describe('several livepatches in one boot', () => {
       ['livepatch_missing', 'failed'],
       ['livepatch_hostile', 'failed'],
       ['livepatch_loop', 'proven'],
+      ['livepatch_uncalled', 'proven'],
       ['livepatch_ext4', 'proven'],
       ['livepatch_kvm_intel', 'proven'],
       ['loop', 'failed'],
@@ -158,6 +160,20 @@ describe('several livepatches in one boot', () => {
     const log = passes[0]?.steps.flatMap((step) => step.log.map(({ text }) => text));
     expect(log).toContain("livepatch: 'livepatch_good': patching complete");
     expect(log).toContain("livepatch: 'livepatch_good': unpatching complete");
+  });
+
+  it('says how often checks called the patched functions, and of checks that called none', () => {
+    expect(byName('livepatch_good').calls).toEqual([
+      { object: 'vmlinux', function: 'cmdline_proc_show', calls: 1 },
+    ]);
+    // In both orders, and once more when the module was reloaded.
+    expect(byName('livepatch_loop').calls).toEqual([
+      { object: 'loop', function: 'loop_attr_do_show_autoclear', calls: 3 },
+    ]);
+    const uncalled = byName('livepatch_uncalled');
+    expect(uncalled.calls).toEqual([{ object: 'vmlinux', function: 'cmdline_proc_show', calls: 0 }]);
+    expect(ids(uncalled, 'warning')).toEqual(['checks-call-nothing']);
+    expect(byName('loop').calls).toEqual([]);
   });
 
   it('a wrong expectation fails, and says what was found', () => {
@@ -237,7 +253,7 @@ describe('several livepatches in one boot', () => {
 
   it('is told as text with the outputs side by side', () => {
     const text = formatProof(proof);
-    expect(text).toMatch(/^failed: 10 livepatches on 6\.12\.117\+deb12-amd64, 5 of them failed/);
+    expect(text).toMatch(/^failed: 11 livepatches on 6\.12\.117\+deb12-amd64, 5 of them failed/);
     expect(text).toMatch(/before: as expected +\| patched: as expected +\| reverted: as expected/);
     expect(text).toMatch(/patched: UNEXPECTED/);
     for (const line of text.split('\n'))

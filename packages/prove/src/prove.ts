@@ -3,14 +3,15 @@ import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { UsageError } from '@klpkit/findings';
-import { readElf, readModuleBytes, readModuleInfo } from '@klpkit/formats';
+import { FormatError, readElf, readModuleBytes, readModuleInfo, readSymbols } from '@klpkit/formats';
 import { type Kernel, moduleName, type OnProgress } from '@klpkit/kernel';
+import { readLivepatch } from '@klpkit/livepatch';
 import { chooseAccel } from './accel.ts';
 import { bootRecord, memoryFor, notBootedFindings } from './boot.ts';
 import { guestInit } from './guest/init.ts';
 import type { GuestFile } from './guest/initramfs.ts';
 import { proveOne } from './life.ts';
-import type { PreparedLivepatch } from './pass.ts';
+import type { NewCode, PreparedLivepatch } from './pass.ts';
 import { readTargets } from './targets.ts';
 import type { Boot, LivepatchProof, LivepatchToProve, Proof, ProofRequest } from './types.ts';
 import type { Accel } from './vm/accel.ts';
@@ -220,9 +221,32 @@ async function prepare(
       ...object,
       name: object.name === 'vmlinux' ? 'vmlinux' : moduleName(object.name),
     })),
+    newCode: newCodeOf(bytes),
     checks,
   };
   return { livepatch, bytes };
+}
+
+/** Where a livepatch's new code is; nothing for a module whose tables cannot be read. */
+function newCodeOf(bytes: Uint8Array): NewCode[] {
+  try {
+    const symbols = readSymbols(readElf(bytes));
+    const times = new Map<string, number>();
+    for (let index = 1; index < symbols.count; index++) {
+      const name = symbols.name(index);
+      times.set(name, (times.get(name) ?? 0) + 1);
+    }
+    return (readLivepatch(bytes).patch?.objects ?? []).flatMap(({ name, functions }) =>
+      functions.flatMap(({ oldName, newSymbol }) =>
+        newSymbol === undefined || times.get(newSymbol) !== 1 || !/^[\w.]+$/.test(newSymbol)
+          ? []
+          : [{ object: name === 'vmlinux' ? name : moduleName(name), name: oldName, newSymbol }],
+      ),
+    );
+  } catch (error) {
+    if (error instanceof FormatError) return [];
+    throw error;
+  }
 }
 
 function notBooted(livepatch: PreparedLivepatch, error: VmDied, boot: number): LivepatchProof {
@@ -232,6 +256,7 @@ function notBooted(livepatch: PreparedLivepatch, error: VmDied, boot: number): L
     verdict: 'failed',
     objects: livepatch.objects,
     passes: [],
+    calls: [],
     findings: notBootedFindings(error),
     blockers: [],
     timelines: [],

@@ -31,6 +31,14 @@ export interface PatchedObject {
   readonly functions: readonly string[];
 }
 
+/** How often the new code of a patched function was entered while the checks ran with the livepatch in force. */
+export interface FunctionCalls {
+  /** `vmlinux` or the module's name. */
+  readonly object: string;
+  readonly function: string;
+  calls: number;
+}
+
 /** One livepatch to prove. */
 export interface LivepatchToProve {
   /** Path of the `.ko`, or its bytes; plain or compressed. */
@@ -141,6 +149,8 @@ export interface LivepatchProof {
   readonly verdict: 'proven' | 'failed';
   readonly objects: readonly PatchedObject[];
   readonly passes: readonly Pass[];
+  /** Of the functions whose calls could be counted while checks ran; empty without checks. */
+  readonly calls: readonly FunctionCalls[];
   /** Errors make it fail; warnings and notes say what was not proven, or what the kernel said besides. */
   readonly findings: readonly ProofFinding[];
   /** Tasks that kept a transition from its end. */
