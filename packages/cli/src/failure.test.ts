@@ -1,6 +1,6 @@
 import { Refusal, UsageError } from '@klpkit/findings';
 import { FormatError } from '@klpkit/formats';
-import { CommandFailed, CommandNotFound } from '@klpkit/host';
+import { CommandFailed, CommandNotFound, MachineLacks } from '@klpkit/host';
 import { describe, expect, it } from 'vitest';
 import { Context } from './context.ts';
 import { failureOf, reportFailure } from './failure.ts';
@@ -26,6 +26,7 @@ describe('failures', () => {
       new CommandFailed(['make'], 'ended with code 2', { code: 2, timedOut: false, stdout: '', stderr: '' }),
     ],
     ['environment', Object.assign(new Error('no space left'), { code: 'ENOSPC' })],
+    ['environment', new MachineLacks('/usr/bin/ld', 'ENOMEM', 'not enough memory')],
     ['environment', Object.assign(new Error('the store is down'), { name: 'StoreError', next: 'start it' })],
     ['input', new FormatError('elf: 3 bytes')],
     ['interrupted', new DOMException('the operation was aborted', 'AbortError')],

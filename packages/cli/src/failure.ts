@@ -24,6 +24,7 @@ const codes = {
 const systemErrors: Readonly<Record<string, string>> = {
   ENOSPC: 'make room on that file system',
   EDQUOT: 'make room in your quota',
+  ENOMEM: 'give this machine more memory, or run less at once',
   EROFS: 'choose a folder that can be written',
   EACCES: 'check the permissions',
   EPERM: 'check the permissions',

@@ -51,6 +51,32 @@ describe('run', () => {
     expect(await run(failing, { check: false })).toMatchObject({ code: 3, stderr: 'broken\n' });
   });
 
+  it('takes a lack of room or memory for no answer, even where a bad end is one', async () => {
+    const compile = (source: string, place: string) =>
+      run(['gcc-12', '-S', '-x', 'c', '-', '-o', place], { input: source, check: false });
+    const long = Array.from({ length: 2000 }, (_, index) => `int f${index}(int x) { return x * ${index}; }`);
+    await expect(compile(long.join('\n'), '/dev/full')).rejects.toMatchObject({
+      name: 'MachineLacks',
+      code: 'ENOSPC',
+      message: 'gcc-12 had no room on the disk',
+    });
+    // What a compiler quotes is the source's word.
+    const source = join(folder, 'quoted.c');
+    writeFileSync(source, 'int f(void) { return x; } // y: No space left on device');
+    const { code, stderr } = await run(['gcc-12', '-S', source, '-o', '/dev/null'], { check: false });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/y: No space left on device$/m);
+    const says = (words: string) => run(['sh', '-c', `echo '${words}' >&2; exit 1`], { check: false });
+    for (const words of [
+      'cc1: out of memory allocating 65536 bytes after a total of 0 bytes',
+      'gcc-12: fatal error: Killed signal terminated program cc1',
+      'ld: final link failed: Cannot allocate memory',
+    ])
+      await expect(says(words)).rejects.toMatchObject({ code: 'ENOMEM' });
+    await expect(says('x: Disk quota exceeded')).rejects.toMatchObject({ code: 'EDQUOT' });
+    expect((await says('there is No space left on device, says a text')).code).toBe(1);
+  });
+
   it('tells a missing program, and how to get it, from a missing folder', async () => {
     const error = await run(['/nowhere/xz']).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(CommandNotFound);
@@ -241,7 +267,7 @@ describe('interruption', () => {
     expect(isAlive(child)).toBe(true);
     process.kill(Number(/tmp-(\d+)-/.exec(tmp)?.[1]), 'SIGINT');
     expect(await main).toMatchObject({ code: null, signal: 'SIGINT' });
-    expect(isAlive(child)).toBe(false);
+    await expect.poll(() => isAlive(child)).toBe(false);
     expect(seen()).toBeUndefined();
     expect(existsSync(path)).toBe(false);
   });

@@ -16,6 +16,7 @@ export { mapParallel } from './parallel.ts';
 export {
   CommandFailed,
   CommandNotFound,
+  MachineLacks,
   type PipeOptions,
   type RunOptions,
   type RunResult,

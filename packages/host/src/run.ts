@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pipeline } from 'node:stream/promises';
 import { atInterrupt } from './interrupt.ts';
@@ -56,6 +57,33 @@ export class CommandFailed extends Error {
     this.timedOut = result.timedOut;
     this.stdout = result.stdout;
     this.stderr = result.stderr;
+  }
+}
+
+/**
+ * What programs say at the end of a line when the machine has no room or no memory for them, and the error that it is. Lines of a
+ * source, which compilers quote behind a bar, say nothing of the machine.
+ */
+const lacks: readonly (readonly [RegExp, string, string])[] = [
+  [/^(?!\s*\d* \|).*: No space left on device$/m, 'ENOSPC', 'no room on the disk'],
+  [/^(?!\s*\d* \|).*: Disk quota exceeded$/m, 'EDQUOT', 'no room in the quota'],
+  [
+    /^(?!\s*\d* \|).*: (Cannot allocate memory|out of memory allocating \d+ bytes.*|fatal error: Killed signal terminated program \w+)$/m,
+    'ENOMEM',
+    'not enough memory',
+  ],
+];
+
+/**
+ * A command that failed since the machine lacks something: nothing is said by that of what it was given. `code` is that of the
+ * operating system's error.
+ */
+export class MachineLacks extends Error {
+  readonly code: string;
+  constructor(command: string, code: string, what: string) {
+    super(`${basename(command)} had ${what}`);
+    this.name = 'MachineLacks';
+    this.code = code;
   }
 }
 
@@ -140,8 +168,8 @@ function abortReason(signal: AbortSignal): unknown {
 /**
  * Starts a program (no shell), waits for its end and gives back what it wrote.
  *
- * Throws {@link CommandFailed} for a bad end (unless `check` is false), {@link CommandNotFound} when there is no such
- * program, and the signal's reason when aborted. On abort, time-out, and interruption of klpkit the whole process group
+ * Throws {@link CommandFailed} for a bad end (unless `check` is false), {@link MachineLacks} when that was for want of room or memory
+ * (always, since it is no answer), {@link CommandNotFound} when there is no such program, and the signal's reason when aborted. On abort, time-out, and interruption of klpkit the whole process group
  * is ended.
  */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
@@ -196,6 +224,10 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
       ms: performance.now() - begin,
     };
     if (isTooMuch) throw new CommandFailed(argv, `wrote more than ${maxOutputBytes} bytes`, result);
+    if (end.code !== 0) {
+      const [, code, what] = lacks.find(([words]) => words.test(result.stderr)) ?? [];
+      if (code && what) throw new MachineLacks(argv[0] ?? '', code, what);
+    }
     if (check && (end.code !== 0 || timedOut))
       throw new CommandFailed(argv, howItEnded(result, timeoutMs), result);
     return result;

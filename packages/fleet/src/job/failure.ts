@@ -1,4 +1,4 @@
-import { type Finding, UsageError } from '@klpkit/findings';
+import { UsageError } from '@klpkit/findings';
 import { StoreError } from '../store/index.ts';
 import type { JobFailure } from '../types.ts';
 
@@ -18,19 +18,6 @@ export function jobFailure(error: unknown): JobFailure {
   if (name === 'CommandFailed' || name === 'FetchFailed')
     return { kind: 'failed', class: 'environment', message };
   if ('code' in error && resources.has(String(error.code)))
-    return { kind: 'failed', class: 'resource', message, next: 'make room on this machine' };
+    return { kind: 'failed', class: 'resource', message, next: 'give this machine more room and memory' };
   return { kind: 'failed', class: 'defect', message: `${name}: ${message}` };
-}
-
-/** What compilers and linkers say when the machine has no room or no memory for them. */
-const lacking =
-  /No space left on device|Disk quota exceeded|Cannot allocate memory|virtual memory exhausted|Killed signal terminated program/;
-
-/** The failure that findings of a build come from, where they tell of the machine and not of the fix. */
-export function lackOf(findings: readonly Finding[]): JobFailure | undefined {
-  const words = findings.flatMap(({ what, why }) => [what, ...(why?.split('\n') ?? [])]);
-  const message = words.find((line) => lacking.test(line))?.trim();
-  return message === undefined
-    ? undefined
-    : { kind: 'failed', class: 'resource', message, next: 'give this machine more room and memory' };
 }

@@ -15,7 +15,7 @@ import { changeSet } from '../group.ts';
 import { imageDigest } from '../image.ts';
 import type { Store } from '../store/index.ts';
 import type { BuildJob, Job, JobInput, JobKernel, JobResult, MatrixCheck, ProveJob } from '../types.ts';
-import { jobFailure, lackOf } from './failure.ts';
+import { jobFailure } from './failure.ts';
 import { takeThrough } from './scenarios.ts';
 import { type Made, makeFromSource, type NothingMade } from './source.ts';
 
@@ -77,7 +77,7 @@ async function build(
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     const { findings } = error;
-    return lackOf(findings) ?? { kind: 'build', outcome: outcomeOf(findings), findings };
+    return { kind: 'build', outcome: outcomeOf(findings), findings };
   }
   if (built.outcome === 'nothing')
     return { kind: 'build', outcome: 'not-affected', findings: built.findings };
