@@ -102,6 +102,15 @@ class Build {
   }
 
   async run(patches: readonly PatchText[]): Promise<BuiltLivepatch | NothingToBuild> {
+    try {
+      return await this.#make(patches);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      throw new Refusal(withStepEvidence(error.findings));
+    }
+  }
+
+  async #make(patches: readonly PatchText[]): Promise<BuiltLivepatch | NothingToBuild> {
     const judged = await this.#judgeFix(patches);
     const { fix, reached, units, extractions, plan } = judged;
     this.#refuseErrors();
@@ -131,7 +140,7 @@ class Build {
       ko: finished.ko,
       report,
       details,
-      findings: withStepEvidence(withOverrides(this.#findings, this.#overrides)),
+      findings: this.#told(),
       steps: this.#steps,
     };
   }
@@ -144,25 +153,22 @@ class Build {
     } catch (error) {
       // A step that cannot go on says everything that it knows.
       if (!(error instanceof Refusal)) throw error;
-      const findings = withOverrides(error.findings, this.#overrides);
       return {
         verdict: 'refused',
-        findings: worstFirst(withStepEvidence(findings)),
+        findings: worstFirst(this.#told(error.findings)),
         unchecked: [],
         report: undefined,
         steps: this.#steps,
       };
     }
     const isNothing = judged.units.length === 0 || judged.plan.objects.length === 0;
-    const findings = isNothing
-      ? this.#nothing(judged.reached, judged.units).findings
-      : withOverrides(this.#findings, this.#overrides);
+    const findings = isNothing ? this.#nothing(judged.reached, judged.units).findings : this.#told();
     const report = isNothing
       ? undefined
       : this.#report(judged, await this.#twins(judged.fix, judged.units)).report;
     return {
       verdict: verdictOf(findings, isNothing),
-      findings: worstFirst(withStepEvidence(findings)),
+      findings: worstFirst(findings),
       unchecked: judged.unchecked,
       report,
       steps: this.#steps,
@@ -265,13 +271,18 @@ class Build {
   }
 
   /** Everything that is known to be wrong, at once. */
+  /** What was found, with the author's answers and what each rests on. */
+  #told(findings: readonly Finding[] = this.#findings): Finding[] {
+    return withStepEvidence(withOverrides(findings, this.#overrides));
+  }
+
   #refuseErrors(): void {
     const findings = withOverrides(this.#findings, this.#overrides);
     if (findings.some((finding) => finding.severity === 'error')) throw new Refusal(findings);
   }
 
   #nothing(units: readonly Unit[], differing: readonly BuiltUnit[]): NothingToBuild {
-    const findings = [...withOverrides(this.#findings, this.#overrides), nothingChanged(units, differing)];
+    const findings = [...this.#told(), nothingChanged(units, differing)];
     return { outcome: 'nothing', findings, steps: this.#steps };
   }
 
