@@ -14,6 +14,9 @@ const tracing = '/sys/kernel/tracing';
 const group = 'klpkit';
 const timeoutMs = 20_000;
 
+/** Takes all probes away. */
+const remove = `cd ${tracing} && echo 0 > events/${group}/enable; echo > kprobe_events`;
+
 /** Functions that are counted at most: each probe takes about 20 ms under emulation. */
 const mostProbes = 100;
 
@@ -69,7 +72,7 @@ async function arm(
     ].join(' && '),
   );
   if (armed !== undefined) return probed;
-  await remove(session);
+  await session.ask('run', [remove], { timeoutMs });
   return undefined;
 }
 
@@ -78,7 +81,10 @@ async function disarm(
   counter: CallCounter,
   probed: readonly FunctionCalls[],
 ): Promise<void> {
-  const reply = await session.ask('run', [`cat ${tracing}/kprobe_profile`], { timeoutMs, limit: 1 << 20 });
+  const reply = await session.ask('run', [`cat ${tracing}/kprobe_profile; ${remove}`], {
+    timeoutMs,
+    limit: 1 << 20,
+  });
   for (const line of replyText(reply).split('\n')) {
     const [, index, hits, missed] = /^\s*f(\d+)\s+(\d+)\s+(\d+)$/.exec(line) ?? [];
     const of = probed[Number(index)];
@@ -87,11 +93,6 @@ async function disarm(
     if (!counter.counts.includes(of)) counter.counts.push(of);
   }
   if (counter.counts.length === 0) counter.problem = 'the kernel takes no probe of its functions';
-  await remove(session);
-}
-
-async function remove({ ask }: PassContext['session']): Promise<void> {
-  await ask('run', [`cd ${tracing} && echo 0 > events/${group}/enable; echo > kprobe_events`], { timeoutMs });
 }
 
 /** Says of checks that nothing of the livepatch ran while they ran, or that this cannot be told. */
