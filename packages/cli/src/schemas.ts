@@ -976,6 +976,7 @@ const matrixReport = v.variant('outcome', [
     outcome: v.pipe(v.picklist(['done', 'waiting']), v.description('waiting: a cell needs a human')),
     cells: v.array(cell),
     unknown: v.pipe(count, v.description('cells that no run has taken to an end')),
+    unseen: v.pipe(v.array(text), v.description('kernels of the matrix that no run has seen yet')),
     kernels: v.array(
       v.strictObject({
         kernel: text,

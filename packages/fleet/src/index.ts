@@ -16,7 +16,7 @@ export * from './report/index.ts';
 export { type MatrixResult, type MatrixRun, type OpenedKernel, runMatrix } from './run.ts';
 export { matrixSchema } from './schema.ts';
 export * from './sign/index.ts';
-export { type StandingSources, standingCells, withoutWithdrawn } from './standing.ts';
+export { type StandingSources, standingCells, unseenKernels, withoutWithdrawn } from './standing.ts';
 export { allFixes, needsHuman } from './states.ts';
 export { FolderStore, openStore, type Store, StoreError, storeAddress } from './store/index.ts';
 export type * from './types.ts';

@@ -11,7 +11,16 @@ import {
   isGood,
   isOver,
 } from './states.ts';
-import type { BuildJob, Cell, JobInput, JobKernel, Matrix, MatrixCheck, MatrixFix } from './types.ts';
+import type {
+  BuildJob,
+  Cell,
+  JobInput,
+  JobKernel,
+  Matrix,
+  MatrixCheck,
+  MatrixFix,
+  MatrixPolicy,
+} from './types.ts';
 
 /** What a plan needs to know of a kernel; the kernel itself need not be there. */
 export interface PlannedKernel {
@@ -78,12 +87,11 @@ export class Plan {
       overrides: fix.overrides,
       ...this.#building(),
     };
-    const { policy } = matrix;
-    const { mitigation } = fix;
+    const { mitigation, checks } = fix;
     return {
-      head: head({ job, checks: fix.checks, policy, scenarios: this.scenarios, mitigation }),
+      head: head({ job, checks, policy: rulesOf(matrix), scenarios: this.scenarios, mitigation }),
       job,
-      checks: fix.checks,
+      checks,
     };
   }
 
@@ -118,7 +126,8 @@ export class Plan {
       ...(kernel.shipped.length > 0 ? { shipped: kernel.shipped } : {}),
     };
     const checks = good.flatMap((fix) => fix.checks);
-    return { head: head({ job, checks, policy, scenarios: this.scenarios }), job, checks };
+    const inputs = { job, checks, policy: rulesOf(matrix), scenarios: this.scenarios };
+    return { head: head(inputs), job, checks };
   }
 
   #patchesOf(fix: MatrixFix, release: string): JobInput[] {
@@ -142,6 +151,11 @@ export class Plan {
     this.#texts.set(digest, text);
     return inputOf(path, digest);
   }
+}
+
+/** The policy without what only a report asks of it. */
+function rulesOf({ policy: { warnDays: _, ...rules } }: Matrix): Omit<MatrixPolicy, 'warnDays'> {
+  return rules;
 }
 
 function jobKernel({ id, image }: PlannedKernel): JobKernel {

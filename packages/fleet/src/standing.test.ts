@@ -5,7 +5,7 @@ import { sha256Hex } from '@klpkit/host';
 import { afterAll, describe, expect, it } from 'vitest';
 import { MatrixState } from './database.ts';
 import { Plan } from './plan.ts';
-import { entryOf, type StandingSources, standingCells, withoutWithdrawn } from './standing.ts';
+import { entryOf, type StandingSources, standingCells, unseenKernels, withoutWithdrawn } from './standing.ts';
 import { allFixes } from './states.ts';
 import { artifact, cell, fixOf, matrixOf } from './testing/cells.ts';
 import type { Cell, Matrix, MatrixKernel } from './types.ts';
@@ -67,6 +67,8 @@ describe('standingCells', () => {
     ]);
     const strict = matrix(fixes, { policy: { ...of.matrix.policy, maxWarnings: 0 } });
     expect(states({ ...of, matrix: strict }).every((one) => one.endsWith('stale'))).toBe(true);
+    const patient = matrix(fixes, { policy: { ...of.matrix.policy, warnDays: 90 } });
+    expect(states({ ...of, matrix: patient })).toEqual(states(of));
     const image = [{ ...kernel, image: sha256Hex('another image') }];
     expect(states({ ...of, kernels: image }).every((one) => one.endsWith('stale'))).toBe(true);
     const shipped = () => [{ name: 'old.ko', digest: sha256Hex('old') }];
@@ -108,6 +110,13 @@ describe('standingCells', () => {
     const of = sources();
     const other = matrix(fixes, { kernels: [{ id: 'debian:6.1' }] });
     expect(states({ ...of, matrix: other })).toEqual([]);
+  });
+
+  it('names entries that no run has seen a kernel of', () => {
+    const { matrix: of, kernels } = sources();
+    expect(unseenKernels(of, kernels)).toEqual([]);
+    const more = { ...of, kernels: [...of.kernels, { id: 'debian:6.1' }] };
+    expect(unseenKernels(more, kernels)).toEqual(['debian:6.1']);
   });
 });
 

@@ -86,6 +86,12 @@ export function entryOf(
   );
 }
 
+/** Entries of a matrix for which no run has seen a kernel, as they are written. */
+export function unseenKernels(matrix: Matrix, kernels: readonly KernelRow[]): string[] {
+  const seen = new Set(kernels.map((kernel) => entryOf(matrix, kernel)));
+  return matrix.kernels.filter((entry) => !seen.has(entry)).map(({ id }) => id);
+}
+
 /** A livepatch of all fixes that is the same as one that was withdrawn must not get out again. */
 export function withoutWithdrawn(cell: Cell, released: readonly ReleasedLivepatch[]): Cell {
   const withdrawn = released.find(

@@ -288,13 +288,15 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
             notice,
             signing,
           });
-    const isWaiting = cells.some(fleet.needsHuman);
+    const unseen = fleet.unseenKernels(matrix, kernels);
+    const isWaiting = unseen.length > 0 || cells.some(fleet.needsHuman);
     if (context.isJson) {
       const answer: Answer<'matrix-report'> = {
         command: 'matrix report',
         outcome: isWaiting ? 'waiting' : 'done',
         cells,
         unknown,
+        unseen,
         kernels: fleet.coverageOf(cells, facts).map(({ open, livepatch: _, released, ...coverage }) => ({
           ...coverage,
           open: open.map(({ fix }) => fix),
@@ -327,6 +329,7 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
       context.say(
         `\n${context.paint('good', 'written')}  ${flags.release}: ${release.kernels.length} livepatches${signing ? ', signed' : ''}`,
       );
+    for (const id of unseen) context.say(`no run has seen a kernel of ${id}: klpkit matrix ${path}`);
     if (unknown > 0) context.say(`${unknown} cells are not at their end: klpkit matrix ${path}`);
     return isWaiting ? Exit.findings : Exit.done;
   }),
