@@ -7,7 +7,15 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { type Engine, FolderStore, type Job, type JobResult, MatrixState, runMatrix } from '@klpkit/fleet';
+import {
+  defaultPolicy,
+  type Engine,
+  FolderStore,
+  type Job,
+  type JobResult,
+  MatrixState,
+  runMatrix,
+} from '@klpkit/fleet';
 import { writeFileAtomic } from '@klpkit/host';
 import type { Kernel } from '@klpkit/kernel';
 
@@ -87,14 +95,7 @@ async function measure(count: number): Promise<Cost> {
           kernels: [],
           fixes,
           released: [],
-          policy: {
-            route: 'binary',
-            prove: true,
-            cumulative: true,
-            scenarios: [],
-            unsupported: [],
-            warnDays: 30,
-          },
+          policy: defaultPolicy,
         },
         kernels: Array.from({ length: kernels }, (_, index) => ({
           kernel: { id: `debian:6.${index}`, release: `6.${index}`, vmlinuz } as Kernel,

@@ -1,3 +1,4 @@
+import { compareDebianVersions } from '@klpkit/kernel';
 import { allFixes, isOver } from './states.ts';
 import type { Cell, CellState } from './types.ts';
 
@@ -76,12 +77,13 @@ function newest(
 ): Cell | undefined {
   return cells
     .filter((other) => isAfter(other, cell) && !isOver(other.coveredUntil, asOf) && isGoal(other))
-    .sort((a, b) => compareReleases(b.release, a.release))[0];
+    .sort((a, b) => compareDebianVersions(b.release, a.release))[0];
 }
 
 function isAfter(other: Cell, cell: Cell): boolean {
   return (
-    flavourOf(other.release) === flavourOf(cell.release) && compareReleases(other.release, cell.release) > 0
+    flavourOf(other.release) === flavourOf(cell.release) &&
+    compareDebianVersions(other.release, cell.release) > 0
   );
 }
 
@@ -90,14 +92,4 @@ const version = /^\d+(?:\.\d+)*(?:-\d+)?(?:\+[A-Za-z]\w*)?/;
 /** `amd64` of `6.12.117+deb12-amd64` and of `6.1.0-56-amd64`. */
 function flavourOf(release: string): string {
   return release.replace(version, '').replace(/^-/, '');
-}
-
-function compareReleases(a: string, b: string): number {
-  const numbers = (release: string) => (/^[\d.-]*/.exec(release)?.[0] ?? '').split(/[.-]/).map(Number);
-  const [one, other] = [numbers(a), numbers(b)];
-  for (let index = 0; index < Math.max(one.length, other.length); index++) {
-    const difference = (one[index] ?? 0) - (other[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }

@@ -11,13 +11,13 @@ export { type OpenedMatrix, openMatrix, openReport, type ReportedMatrix } from '
 export { type QueueAddress, queueAddress, queueWords } from './queue/address.ts';
 export { QueueEngine } from './queue/engine.ts';
 export { runWorker, type WorkerOptions } from './queue/worker.ts';
-export { readMatrix } from './read.ts';
+export { defaultPolicy, readMatrix } from './read.ts';
 export * from './report/index.ts';
 export { type MatrixResult, type MatrixRun, type OpenedKernel, runMatrix } from './run.ts';
 export { matrixSchema } from './schema.ts';
 export * from './sign/index.ts';
 export { type StandingSources, standingCells, unseenKernels, withoutWithdrawn } from './standing.ts';
-export { allFixes, needsHuman } from './states.ts';
+export { allFixes, isUnfinished, needsHuman } from './states.ts';
 export { FolderStore, openStore, type Store, StoreError, storeAddress } from './store/index.ts';
 export type * from './types.ts';
 export { cellStates } from './types.ts';

@@ -51,6 +51,7 @@ export async function openMatrix(matrix: Matrix, { folder, file }: MatrixPlace):
   const findings: Finding[] = [];
   const missing: OnMissing = (what, next) =>
     findings.push({ id: 'matrix', severity: 'error', what, next, at: { file } });
+  const released = releasedLivepatches(matrix, await readHistory(matrix, folder, missing));
   const files = await readFiles(matrix, folder, missing, findings);
   const kernels: OpenedKernel[] = [];
   const cached = await listKernels();
@@ -64,7 +65,7 @@ export async function openMatrix(matrix: Matrix, { folder, file }: MatrixPlace):
     const inField = [
       ...(shipped === undefined ? [] : [await readShipped(folder, shipped, missing)]),
       ...(await Promise.all(
-        inTheField(files.released, kernel?.id ?? id).map((one) => readReleased(folder, one, missing)),
+        inTheField(released, kernel?.id ?? id).map((one) => readReleased(folder, one, missing)),
       )),
     ];
     if (!kernel) continue;
@@ -77,7 +78,7 @@ export async function openMatrix(matrix: Matrix, { folder, file }: MatrixPlace):
     });
   }
   if (findings.length > 0) throw new Refusal(findings);
-  return { ...files, kernels };
+  return { ...files, released, kernels };
 }
 
 /** A matrix as a report needs it: its kernels need not be there, and what else is not there has changed. */
@@ -93,25 +94,23 @@ export interface ReportedMatrix extends MatrixFiles {
  */
 export async function openReport(matrix: Matrix, { folder, file }: MatrixPlace): Promise<ReportedMatrix> {
   const findings: Finding[] = [];
-  const released = await readHistory(matrix, folder, (what, next) =>
+  const history = await readHistory(matrix, folder, (what, next) =>
     findings.push({ id: 'matrix', severity: 'error', what, next, at: { file } }),
   );
   if (findings.length > 0) throw new Refusal(findings);
-  const files = await readFiles({ ...matrix, released: [] }, folder, () => {}, []);
+  const files = await readFiles(matrix, folder, () => {}, []);
   const named = new Map<string, JobInput>();
   for (const { shipped } of matrix.kernels) {
     const read = shipped === undefined ? undefined : await readShipped(folder, shipped, () => {});
     if (shipped !== undefined && read) named.set(shipped, read.input);
   }
-  const livepatches = releasedLivepatches(matrix, released);
+  const released = releasedLivepatches(matrix, history);
   return {
     ...files,
-    released: livepatches,
+    released,
     shipped: (kernel) => {
       const own = named.get(entryOf(matrix, kernel)?.shipped ?? '');
-      const inField = inTheField(livepatches, kernel.id).map(({ file: path, sha256 }) =>
-        inputOf(path, sha256),
-      );
+      const inField = inTheField(released, kernel.id).map(({ file: path, sha256 }) => inputOf(path, sha256));
       return [...(own ? [own] : []), ...inField];
     },
   };
@@ -122,8 +121,7 @@ async function readFiles(
   folder: string,
   missing: OnMissing,
   findings: Finding[],
-): Promise<MatrixFiles> {
-  const released = releasedLivepatches(matrix, await readHistory(matrix, folder, missing));
+): Promise<Pick<MatrixFiles, 'patches' | 'scenarios'>> {
   const paths = matrix.fixes.flatMap(({ patches, backports }) => [
     ...patches,
     ...backports.flatMap((backport) => backport.patches),
@@ -142,7 +140,7 @@ async function readFiles(
     });
     if (text !== undefined) scenarios.set(name, text);
   }
-  return { patches, scenarios, released };
+  return { patches, scenarios };
 }
 
 async function readNamed(folder: string, path: string, missing: OnMissing): Promise<Uint8Array | undefined> {

@@ -112,10 +112,10 @@ export class Plan {
       ].sort(),
     };
     const head = (inputs: unknown): CellHead => ({ ...base, inputs: inputsKey(inputs) });
-    const none = head({ kernel: jobKernel(kernel), good: [] });
-    if (isOver(kernel.coveredUntil, asOf)) return { end: expired(none) };
+    const none = () => head({ kernel: jobKernel(kernel), good: [] });
+    if (isOver(kernel.coveredUntil, asOf)) return { end: expired(none()) };
     if (good.length === 0)
-      return { end: end(none, 'not-affected', 'no fix has a livepatch for this kernel') };
+      return { end: end(none(), 'not-affected', 'no fix has a livepatch for this kernel') };
     const job: BuildJob = {
       kind: 'build',
       kernel: jobKernel(kernel),

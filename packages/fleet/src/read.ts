@@ -14,6 +14,16 @@ import type {
 /** Flavours of Debian's kernels that a series may be asked for by. */
 export const kernelFlavours: readonly string[] = ['amd64', 'cloud-amd64', 'rt-amd64'];
 
+/** The policy of a matrix that says nothing of it. */
+export const defaultPolicy: MatrixPolicy = {
+  route: 'binary',
+  prove: true,
+  cumulative: true,
+  scenarios: [],
+  unsupported: [],
+  warnDays: 30,
+};
+
 /** Largest matrix file, in bytes. */
 const mostBytes = 4 << 20;
 
@@ -291,15 +301,7 @@ class Reader extends YamlNodes {
   }
 
   #policy(node: YamlNode): MatrixPolicy {
-    const policy = {
-      route: 'binary',
-      prove: true,
-      cumulative: true,
-      scenarios: [],
-      unsupported: [],
-      warnDays: 30,
-    } as const;
-    if (!node) return policy;
+    if (!node) return defaultPolicy;
     const map = this.map(node, 'the policy is a mapping', keys.policy);
     const flag = (key: 'prove' | 'cumulative') => {
       const value = map?.get(key);
@@ -328,7 +330,7 @@ class Reader extends YamlNodes {
       ...count('maxUnits', 1),
       scenarios: this.#paths(map?.get('scenarios')),
       unsupported: this.#unsupported(map?.get('unsupported')),
-      ...{ warnDays: policy.warnDays, ...count('warnDays', 0) },
+      ...{ warnDays: defaultPolicy.warnDays, ...count('warnDays', 0) },
     };
   }
 

@@ -68,9 +68,7 @@ export function entryOf(
   { id: kernel, release }: Pick<KernelRow, 'id' | 'release'>,
 ): MatrixKernel | undefined {
   const isSelected = ({ id, select }: MatrixKernel) =>
-    select?.flavours.some((flavour) =>
-      isOfSeries(release, `${id}${flavour === 'amd64' ? '' : `-${flavour}`}`.replace(/^debian:/, '')),
-    );
+    select?.flavours.some((flavour) => isOfSeries(release, `${id}-${flavour}`.replace(/^debian:/, '')));
   return (
     kernels.find(({ id, select }) => !select && id === kernel) ??
     kernels.find(isSelected) ??

@@ -12,19 +12,19 @@ export type CellHead = Pick<
 >;
 
 /** States in which somebody has to do something. */
-const forHumans = new Set<CellState>([
-  'does-not-apply',
-  'refused',
-  'failed',
-  'disproven',
-  'unknown',
-  'building',
-  'proving',
-]);
+const forHumans = new Set<CellState>(['does-not-apply', 'refused', 'failed', 'disproven']);
+
+/** States that no run has taken to an end. */
+const unfinished = new Set<CellState>(['unknown', 'building', 'proving']);
+
+/** Whether no run has taken a cell to its end. */
+export function isUnfinished({ state }: Pick<Cell, 'state'>): boolean {
+  return unfinished.has(state);
+}
 
 /** Whether a cell waits for a human, if only to run the matrix again. */
-export function needsHuman({ state, isStale }: Pick<Cell, 'state' | 'isStale'>): boolean {
-  return isStale === true || forHumans.has(state);
+export function needsHuman(cell: Pick<Cell, 'state' | 'isStale'>): boolean {
+  return cell.isStale === true || forHumans.has(cell.state) || isUnfinished(cell);
 }
 
 /** Whether a cell's livepatch may become part of the one that is released. */

@@ -24,6 +24,7 @@ export {
   type Symver,
   withModules,
 } from './modules.ts';
+export { compareDebianVersions } from './providers/deb822.ts';
 export { isOfSeries } from './providers/debian-spec.ts';
 export { type UnpackedPackages, unpackPackages } from './providers/packages.ts';
 export { findKernel, kernelsOfSeries, listKernels, openKernel, removeKernel } from './store.ts';

@@ -217,11 +217,9 @@ async function prepare(
   const livepatch = {
     name: moduleName(known),
     path: `/livepatches/${index}.ko`,
-    objects: objects.map((object) => ({
-      ...object,
-      name: object.name === 'vmlinux' ? 'vmlinux' : moduleName(object.name),
-    })),
-    newCode: newCodeOf(bytes),
+    objects: objects.map((object) => ({ ...object, name: moduleName(object.name) })),
+    // Their calls are counted while checks run.
+    newCode: checks.length > 0 ? newCodeOf(bytes) : [],
     checks,
   };
   return { livepatch, bytes };
@@ -240,7 +238,7 @@ function newCodeOf(bytes: Uint8Array): NewCode[] {
       functions.flatMap(({ oldName, newSymbol }) =>
         newSymbol === undefined || times.get(newSymbol) !== 1 || !/^[\w.]+$/.test(newSymbol)
           ? []
-          : [{ object: name === 'vmlinux' ? name : moduleName(name), name: oldName, newSymbol }],
+          : [{ object: moduleName(name), name: oldName, newSymbol }],
       ),
     );
   } catch (error) {

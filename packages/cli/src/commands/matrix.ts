@@ -199,9 +199,6 @@ function parseDate(text: string): string {
 const file = (brief: string, placeholder: string) =>
   ({ kind: 'parsed', parse: String, brief, placeholder, optional: true }) as const;
 
-/** States that no run has taken to an end. */
-const unfinished = new Set<Cell['state']>(['unknown', 'building', 'proving']);
-
 /** `klpkit matrix report`: what the last run knows, for people and for programs. */
 const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
   docs: {
@@ -271,7 +268,7 @@ const matrixReportCommand = buildCommand<ReportFlags, [string], Context>({
       standing.map((cell) => fleet.withoutWithdrawn(cell, opened.released)),
       asOf,
     );
-    const unknown = cells.filter(({ state: at }) => unfinished.has(at)).length;
+    const unknown = cells.filter(fleet.isUnfinished).length;
     if (flags.csv) await writeFileAtomic(flags.csv, fleet.coverageCsv(cells));
     if (flags.openvex) {
       const timestamp = flags.date ?? `${new Date().toISOString().slice(0, 19)}Z`;

@@ -9,7 +9,7 @@ import {
 } from '@klpkit/author';
 import { type Finding, Refusal, UsageError } from '@klpkit/findings';
 import { splitSignature } from '@klpkit/formats';
-import { findUnits, type Kernel, openKernel } from '@klpkit/kernel';
+import { findUnits, type Kernel, moduleName, openKernel } from '@klpkit/kernel';
 import { type Check, parseExpectation, proveLivepatch } from '@klpkit/prove';
 import { changeSet } from '../group.ts';
 import { imageDigest } from '../image.ts';
@@ -127,8 +127,7 @@ async function unsupportedOf(
     sources.map(({ path }) => path),
   );
   const owners = [...new Set(units.map(({ owner }) => owner))].sort();
-  const isUnsupported = (owner: string) =>
-    unsupported.some((name) => name.replaceAll('-', '_') === owner.replaceAll('-', '_'));
+  const isUnsupported = (owner: string) => unsupported.some((name) => moduleName(name) === moduleName(owner));
   if (owners.length === 0 || !owners.every(isUnsupported)) return undefined;
   return {
     id: 'unsupported',

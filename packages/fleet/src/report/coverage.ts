@@ -54,8 +54,8 @@ export interface Group {
 
 /** One line of the coverage per kernel, in the order of the cells. */
 export function coverageOf(cells: readonly Cell[], facts: ReportFacts): Coverage[] {
-  const kernels = [...new Set(cells.map(({ kernel }) => kernel))];
-  return kernels.map((kernel) => {
+  const kernels = onePerKernel(cells);
+  return kernels.map(({ kernel }) => {
     const own = cells.filter((cell) => cell.kernel === kernel);
     const [first] = own;
     const fixes = own.filter(({ fix }) => fix !== allFixes);
@@ -66,7 +66,7 @@ export function coverageOf(cells: readonly Cell[], facts: ReportFacts): Coverage
     return {
       kernel,
       release: first?.release ?? '',
-      ...(first ? coverageStateOf(cells, first, facts) : { coverage: 'unknown' as const }),
+      ...(first ? coverageStateOf(kernels, first, facts) : { coverage: 'unknown' as const }),
       live: inLivepatch('proven', 'built'),
       mitigated: inLivepatch('mitigated'),
       notNeeded: fixes
@@ -84,7 +84,7 @@ export function coverageOf(cells: readonly Cell[], facts: ReportFacts): Coverage
 const dayMs = 24 * 60 * 60 * 1000;
 
 function coverageStateOf(
-  cells: readonly Cell[],
+  kernels: readonly Cell[],
   first: Cell,
   { asOf, warnDays }: ReportFacts,
 ): Pick<Coverage, 'coverage' | 'coveredUntil' | 'daysLeft' | 'next'> {
@@ -93,8 +93,7 @@ function coverageStateOf(
   const daysLeft = Math.round((Date.parse(coveredUntil) - Date.parse(asOf)) / dayMs);
   if (daysLeft > warnDays) return { coverage: 'covered', coveredUntil };
   const next =
-    laterKernel(onePerKernel(cells), first, asOf) ??
-    'add a kernel that is covered for longer to the matrix, and boot it';
+    laterKernel(kernels, first, asOf) ?? 'add a kernel that is covered for longer to the matrix, and boot it';
   return isOver(coveredUntil, asOf)
     ? { coverage: 'ended', coveredUntil, next }
     : { coverage: 'ending', coveredUntil, daysLeft, next };

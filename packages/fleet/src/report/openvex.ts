@@ -1,5 +1,5 @@
 import { contentKey } from '@klpkit/host';
-import { allFixes } from '../states.ts';
+import { allFixes, isUnfinished } from '../states.ts';
 import type { Cell, CellState } from '../types.ts';
 import { coverageOf, type ReportFacts } from './coverage.ts';
 
@@ -20,7 +20,8 @@ interface Statement {
   readonly action_statement?: string;
 }
 
-const underInvestigation = new Set<CellState>(['unknown', 'building', 'proving', 'does-not-apply', 'failed']);
+/** States of which nobody knows yet what they come to. */
+const undecided = new Set<CellState>(['does-not-apply', 'failed']);
 
 /**
  * What is known of each CVE on each kernel, as an OpenVEX 0.2.0 document. A fix that a livepatch brings holds only while that
@@ -92,7 +93,7 @@ function statementsOf(
     ];
   }
   const open = of.filter(({ fix }) => !live.includes(fix));
-  if (open.every(({ state }) => underInvestigation.has(state)))
+  if (open.every((cell) => isUnfinished(cell) || undecided.has(cell.state)))
     return [{ vulnerability, products: bare, status: 'under_investigation' }];
   const mitigated = open.every(({ state }) => state === 'mitigated') ? open : [];
   if (mitigated.length > 0 && livepatch?.artifact && livepatch.state === 'released')

@@ -1,15 +1,6 @@
+import { defaultPolicy } from '../read.ts';
 import type { ReportFacts } from '../report/index.ts';
-import type { Cell, CellState, Matrix, MatrixFix, MatrixPolicy } from '../types.ts';
-
-/** The policy of a matrix that says nothing of it. */
-export const defaultPolicy: MatrixPolicy = {
-  route: 'binary',
-  prove: true,
-  cumulative: true,
-  scenarios: [],
-  unsupported: [],
-  warnDays: 30,
-};
+import type { Cell, CellState, Matrix, MatrixFix } from '../types.ts';
 
 /** What a report of a test knows: a day, and that nothing was released before. */
 export const reportFacts: ReportFacts = { asOf: '2026-11-30', warnDays: 30, released: [] };
